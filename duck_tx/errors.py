@@ -1,0 +1,37 @@
+"""What can go wrong before and while the server runs, told in words that a person can act on.
+
+Each message says what happened, where, and how to mend it. The start-up prints it behind ``duck:`` and
+ends with a non-zero status, so none of these needs a traceback to be understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class ApplicationError(Exception):
+    """The App cannot be made, started or used as asked; the root of all errors of duck_tx."""
+
+
+class SettingsError(ApplicationError):
+    """One or more settings cannot be used.
+
+    :param problems: one line for each, all that were found, so that nobody mends a file key by key.
+    :raises ValueError: if there is no problem to report.
+    """
+
+    problems: tuple[str, ...]
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        if not self.problems:
+            raise ValueError("a SettingsError needs at least one problem")
+        # The single argument keeps copy and pickle working: they call the class again with ``args``.
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class PortError(ApplicationError):
+    """A port cannot be bound: it is taken, forbidden, or its address is not one of this machine."""

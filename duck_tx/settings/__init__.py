@@ -1,0 +1,33 @@
+"""The settings: what there is (schema), how it is read and checked (load), how it is shown (describe)."""
+
+from __future__ import annotations
+
+from duck_tx.settings.describe import as_markdown, as_text
+from duck_tx.settings.load import Loaded, load, override
+from duck_tx.settings.options import OPTIONS, Option
+from duck_tx.settings.schema import (
+    ContentSettings,
+    GatewaySettings,
+    HttpSettings,
+    LogSettings,
+    ProxySettings,
+    ServerSettings,
+    Settings,
+)
+
+__all__ = [
+    "OPTIONS",
+    "ContentSettings",
+    "GatewaySettings",
+    "HttpSettings",
+    "Loaded",
+    "LogSettings",
+    "Option",
+    "ProxySettings",
+    "ServerSettings",
+    "Settings",
+    "as_markdown",
+    "as_text",
+    "load",
+    "override",
+]

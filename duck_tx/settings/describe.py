@@ -1,0 +1,83 @@
+"""The settings shown to people: as a listing of what is in force, and as the reference in the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from duck_tx.settings.fields import FIELDS, ROOT, Field, Section
+from duck_tx.settings.load import Loaded
+from duck_tx.settings.options import options_of
+from duck_tx.settings.toml import toml_value
+
+# Longer values do not push the sources of all others to the right.
+_VALUE_WIDTH = 32
+
+
+def as_text(loaded: Loaded) -> str:
+    """Every setting with its value and its source, as a TOML file that gives the same settings again.
+
+    What is None has no form in TOML and stands in a comment.
+    """
+    names = {
+        key: field.name if _value(loaded, field) is not None else f"# {field.name}" for key, field in FIELDS.items()
+    }
+    name_width = max(len(name) for name in names.values())
+    blocks = []
+    for section in ROOT.walk():
+        lines = [f"[{section.key}]"]
+        for field in section.fields.values():
+            value = toml_value(_value(loaded, field))
+            source = loaded.sources[field.key]
+            lines.append(f"{names[field.key]:{name_width}} = {value:{_VALUE_WIDTH}}  # {_comment(source)}")
+        if section.fields:
+            blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _value(loaded: Loaded, field: Field) -> object:
+    value: object = loaded.settings
+    for name in field.key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _comment(text: str) -> str:
+    """Text that cannot end the comment it stands in."""
+    return text if text.isprintable() else toml_value(text)
+
+
+def as_markdown() -> str:
+    """The reference of all settings, one table for each section."""
+    return "\n".join(line for section in ROOT.walk() if section.fields for line in _section(section))
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"## `{section.key}`"
+    yield ""
+    yield section.description
+    yield ""
+    yield "| key | accepts | default | option, variable | meaning |"
+    yield "|---|---|---|---|---|"
+    for field in section.fields.values():
+        cells = (f"`{field.name}`", field.accepted, _default(field), _setters(field), field.description)
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    yield ""
+
+
+def _default(field: Field) -> str:
+    value = field.default
+    if value is None:
+        return "none"
+    text = f"`{toml_value(value)}`"
+    if field.unit == "bytes" and isinstance(value, int):
+        for size, unit in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
+            if value and value % size == 0:
+                return f"{text} ({value // size} {unit})"
+    return text
+
+
+def _setters(field: Field) -> str:
+    options = [
+        f"`{option.usage}`" + (f", `-{option.short}`" if option.short else "") for option in options_of(field.key)
+    ]
+    return ", ".join([*options, f"`{field.environment}`"])

@@ -1,0 +1,43 @@
+"""The settings: one frozen struct for each section, one described field for each key.
+
+This is the only list of settings. Reading (``load``), the command line (``options``), the printed table and
+the reference in the docs (``describe``) are all derived from it. To add a section, write its struct in
+``sections/`` and name it in :class:`Settings`; a field whose type is again a struct makes a section within a
+section (``https.acme.email``).
+
+``Meta.description`` is what the user reads, without the unit where ``extra["unit"]`` names it.
+``extra["accepted"]`` says in words what a pattern accepts. Making a struct directly checks nothing: use
+``settings.override`` for values that come from outside.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from duck_tx.settings.sections.content import ContentSettings
+from duck_tx.settings.sections.gateway import GatewaySettings
+from duck_tx.settings.sections.http import HttpSettings
+from duck_tx.settings.sections.log import LogSettings
+from duck_tx.settings.sections.proxy import ProxySettings
+from duck_tx.settings.sections.server import ServerSettings
+
+__all__ = [
+    "ContentSettings",
+    "GatewaySettings",
+    "HttpSettings",
+    "LogSettings",
+    "ProxySettings",
+    "ServerSettings",
+    "Settings",
+]
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings; each part of the server is handed its own section."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    proxy: ProxySettings = field(default_factory=ProxySettings)
+    content: ContentSettings = field(default_factory=ContentSettings)
+    log: LogSettings = field(default_factory=LogSettings)

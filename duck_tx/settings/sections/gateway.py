@@ -1,0 +1,105 @@
+"""The section ``gateway``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from duck_tx.settings.sections.bounds import (
+    BYTES,
+    DAY,
+    GIB,
+    MIB,
+    PATH_WORDS,
+    REQUESTS,
+    SECONDS,
+    TIB,
+    PathName,
+)
+
+_MODULE = r"\A[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z"
+_CALLABLE = r"\A[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z"
+
+
+class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Python application: where it is, and how it is called."""
+
+    enabled: Annotated[bool, Meta(description="Serve a Python application at all.")] = True
+    project: Annotated[
+        PathName | None,
+        Meta(
+            description="Directory of the Django project (with `manage.py`); by default the current one.",
+            extra=PATH_WORDS,
+        ),
+    ] = None
+    django_settings: Annotated[
+        Annotated[str, Meta(pattern=_MODULE)] | None,
+        Meta(
+            description="Django settings module, such as `mysite.settings`.",
+            extra={"accepted": "a dotted module name"},
+        ),
+    ] = None
+    wsgi: Annotated[
+        Annotated[str, Meta(pattern=_CALLABLE)] | None,
+        Meta(
+            description="Any WSGI application, such as `mysite.wsgi:application`.",
+            extra={"accepted": "MODULE:NAME"},
+        ),
+    ] = None
+    threads: Annotated[
+        Annotated[int, Meta(ge=0, le=1024)] | None,
+        Meta(
+            description="Threads that call the application; by default a number that suits one"
+            " process; 0: call it on the reactor thread itself.",
+            extra={"unit": "threads"},
+        ),
+    ] = None
+    max_waiting: Annotated[
+        int,
+        Meta(
+            description="Requests that may wait for a thread; beyond it the answer is 503.",
+            ge=1,
+            le=1_000_000,
+            extra=REQUESTS,
+        ),
+    ] = 512
+    request_timeout: Annotated[
+        float,
+        Meta(
+            description="How long the application may take for a response to begin (else 504); 0: no limit.",
+            ge=0,
+            le=DAY,
+            extra=SECONDS,
+        ),
+    ] = 120.0
+    response_memory: Annotated[
+        int,
+        Meta(
+            description="Part of a response that may wait in memory for a slow client.",
+            ge=0,
+            le=GIB,
+            extra=BYTES,
+        ),
+    ] = MIB
+    response_spool: Annotated[
+        int,
+        Meta(
+            description="Part of a response that may wait in a temporary file before its thread must wait; 0: none.",
+            ge=0,
+            le=TIB,
+            extra=BYTES,
+        ),
+    ] = 64 * MIB
+    commands_on_startup: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...],
+        Meta(
+            description="Django commands to run before the application is loaded, such as `migrate` or"
+            " `collectstatic --clear`; one that fails stops the start-up.",
+            extra={"accepted": "a list of command lines"},
+        ),
+    ] = ()
+    gc_freeze: Annotated[
+        bool,
+        Meta(description="Exempt what is loaded at start-up from garbage collection (shorter pauses)."),
+    ] = True
