@@ -1,0 +1,1 @@
+"""The content room: static and media files, served straight from the reactor."""
