@@ -1,0 +1,156 @@
+"""What a client asked, as Twisted's resources read it: everything that costs time is built when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.web import server
+from twisted.web.http import parse_qs
+from twisted.web.http_headers import Headers
+
+if TYPE_CHECKING:
+    from duck_tx.http.channel import HTTPChannel
+    from duck_tx.http.forwarded import Origin
+    from duck_tx.http.head import RequestLine
+    from duck_tx.http.site import Site
+
+__all__ = ["IncomingRequest"]
+
+
+class _lazy:
+    """An attribute computed when first read, then kept in the instance; cheaper than
+    ``functools.cached_property``, which takes a lock on Python 3.11."""
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
+
+
+class IncomingRequest(server.Request):
+    """The asking half of a request: see :class:`duck_tx.http.request.Request`."""
+
+    channel: HTTPChannel  # type: ignore[assignment]
+    site: Site
+    queued = False
+    body_size = 0
+    mount_path = b""
+    _body: BinaryIO | None = None
+    user: bytes
+    password: bytes
+
+    def __init__(
+        self,
+        channel: HTTPChannel,
+        line: RequestLine,
+        headers: list[tuple[bytes, bytes]],
+        host: bytes | None,
+        started: float,
+    ) -> None:
+        self.channel = channel
+        self.site = channel.site
+        self.method, self.uri, self._version, _ = line
+        self.raw_headers = headers
+        self.host_header = host
+        self.started = started
+
+    @_lazy
+    def clientproto(self) -> bytes:
+        return b"HTTP/" + self._version
+
+    @_lazy
+    def path(self) -> bytes:
+        return self.uri.partition(b"?")[0]
+
+    @_lazy
+    def args(self) -> dict[bytes, list[bytes]]:
+        return parse_qs(self.uri.partition(b"?")[2], keep_blank_values=True)
+
+    @_lazy
+    def prepath(self) -> list[bytes]:
+        return []
+
+    @_lazy
+    def postpath(self) -> list[bytes]:
+        return [unquote_to_bytes(segment) for segment in self.path[1:].split(b"/")]
+
+    @_lazy
+    def sitepath(self) -> list[bytes]:
+        return []
+
+    @_lazy
+    def content(self) -> BinaryIO:
+        return self._body if self._body is not None else BytesIO()
+
+    @_lazy
+    def requestHeaders(self) -> Headers:
+        headers = Headers()
+        for name, value in self.raw_headers:
+            headers.addRawHeader(name, value)
+        return headers
+
+    @_lazy
+    def responseHeaders(self) -> Headers:
+        return Headers()
+
+    @_lazy
+    def received_cookies(self) -> dict[bytes, bytes]:
+        pairs = (
+            pair.lstrip().partition(b"=")
+            for line in self.requestHeaders.getRawHeaders(b"cookie", ())
+            for pair in line.split(b";")
+        )
+        return {name: value for name, equals, value in pairs if equals}
+
+    @_lazy
+    def cookies(self) -> list[bytes]:
+        return []
+
+    @_lazy
+    def notifications(self) -> list[Deferred[None]]:
+        return []
+
+    @_lazy
+    def client(self) -> IAddress:
+        return self.channel.getPeer()
+
+    @_lazy
+    def host(self) -> IAddress:
+        return self.channel.getHost()
+
+    @_lazy
+    def transport(self) -> Any:
+        return self.channel.transport
+
+    @_lazy
+    def _adapterCache(self) -> dict[object, object]:
+        return {}
+
+    @_lazy
+    def origin(self) -> Origin:
+        """Who asked, after the rule of trusted proxies."""
+        return self.site.origin(self)
+
+    def take_body(self, body: BinaryIO) -> None:
+        """The body is complete."""
+        self.body_size = body.seek(0, 2)
+        body.seek(0)
+        self._body = body
+
+    def _close_body(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None

@@ -1,0 +1,236 @@
+"""The site: all connections of one listener, the resource they ask, and the time they may take."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.web import server
+from twisted.web.resource import IResource, getChildForRequest
+
+from duck_tx.http.channel import HTTPChannel
+from duck_tx.http.forwarded import Origin, RequestIds, Trusted, origin
+from duck_tx.http.head import Rejected
+from duck_tx.http.incoming import IncomingRequest
+from duck_tx.http.limits import Limits
+from duck_tx.http.request import Request
+from duck_tx.http.response import error_page, http_date
+
+__all__ = ["Site"]
+
+_log = Logger()
+_TICK = 1.0
+_SILENCE = 10.0
+_DRAIN_TICK = 0.05
+
+
+class Site(server.Site):
+    """A ``twisted.web.server.Site`` on this project's own channel.
+
+    :ivar refused: how many requests and connections were refused, by status code.
+    :param resource: the root; a leaf answers for every path.
+    :param reactor: the clock of all deadlines.
+    :param log: called with each request whose response is done; ``None`` for no access log.
+    :param secure: connections come over TLS.
+    :param seconds: what the deadlines are measured with, never going backwards.
+    """
+
+    requestFactory: Any = Request
+    secure = False
+    last_word = 1.0
+    """Seconds for an idle client to speak once more when the site stops."""
+
+    def __init__(
+        self,
+        resource: IResource,
+        *,
+        reactor: Any,
+        limits: Limits | None = None,
+        trusted: Trusted | None = None,
+        log: Callable[[Request], None] | None = None,
+        server_header: str = "duck_tx",
+        secure: bool = False,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
+        self.clock: IReactorTime = reactor
+        self.limits = limits or Limits()
+        self.trusted = trusted or Trusted([])
+        self.secure = secure
+        self.seconds = seconds
+        self.draining = False
+        self.drain_idle_until = float("inf")
+        self.channels: set[HTTPChannel] = set()
+        self._log = log
+        self.refused: Counter[int] = Counter()
+        self._say_after = float("-inf")
+        self._per_address: Counter[str] = Counter()
+        self._server = b"Server: %b\r\n" % server_header.encode("ascii") if server_header else b""
+        self._date = b""
+        self._both = b""
+        self._date_of = -1
+        self._sweeping: IDelayedCall | None = None
+        self._drained: list[Deferred[None]] = []
+        self._fresh_id = RequestIds()
+
+    # twisted.web.server.Site
+
+    def startFactory(self) -> None:
+        """Nothing to prepare: no log file belongs to the site, and its timer runs while there are connections."""
+
+    def stopFactory(self) -> None:
+        """The listener is closed; connections live on until they are drained."""
+        if not self.channels:
+            self._stop_sweeping()
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A channel for a new connection, or the refusal of one too many."""
+        limits = self.limits
+        if len(self.channels) >= limits.max_connections > 0:
+            return _Refusal(self, "There are too many connections.")
+        if limits.max_connections_per_address:
+            host = getattr(addr, "host", "")
+            if self._per_address[host] >= limits.max_connections_per_address and host:
+                return _Refusal(self, "There are too many connections from this address.")
+        return HTTPChannel(self)
+
+    def getResourceFor(self, request: Request) -> IResource:
+        resource = self.resource
+        if resource.isLeaf:
+            return resource
+        return getChildForRequest(resource, request)
+
+    # What channels and requests tell and ask.
+
+    def opened(self, channel: HTTPChannel) -> None:
+        """A connection was made."""
+        self.channels.add(channel)
+        if self.limits.max_connections_per_address:
+            self._per_address[_host_of(channel)] += 1
+        if self.draining:
+            channel.drain(self.drain_idle_until)
+        if self._sweeping is None:
+            self._sweeping = self.clock.callLater(_TICK, self._sweep)
+
+    def closed(self, channel: HTTPChannel) -> None:
+        """A connection was lost."""
+        self.channels.discard(channel)
+        if self.limits.max_connections_per_address:
+            host = _host_of(channel)
+            self._per_address[host] -= 1
+            if not self._per_address[host]:
+                del self._per_address[host]
+        if not self.channels:
+            if not self.numPorts:
+                self._stop_sweeping()
+            self._tell_drained()
+
+    def done(self, request: Request) -> None:
+        """A response is whole."""
+        if self._log is not None:
+            try:
+                self._log(request)
+            except Exception:
+                _log.failure("the access log failed")
+
+    def rejected(self, channel: HTTPChannel, rejected: Rejected) -> None:
+        """A request was refused before any resource saw it; counted, not logged, for strangers could fill the log."""
+        self.refused[rejected.status] += 1
+
+    def turned_away(self, sentence: str) -> None:
+        """A connection was refused; the log says so once in a while."""
+        self.refused[503] += 1
+        now = self.seconds()
+        if now >= self._say_after:
+            self._say_after = now + _SILENCE
+            _log.warn("connections are refused: {sentence} ({count} open)", sentence=sentence, count=len(self.channels))
+
+    def origin(self, request: IncomingRequest) -> Origin:
+        """Who asked, after the rule of trusted proxies."""
+        peer = request.client
+        scheme = "https" if self.secure else "http"
+        address, port = getattr(peer, "host", ""), getattr(peer, "port", 0)
+        host = request.host_header or b""
+        return origin(request.raw_headers, address, port, scheme, host, self.trusted, self._fresh_id)
+
+    def own_fields(self, has_date: bool, has_server: bool) -> bytes:
+        """The header fields that the server adds to a response, with the date of this second."""
+        now = int(time.time())
+        if now != self._date_of:
+            self._date_of = now
+            self._date = b"Date: %b\r\n" % http_date(now)
+            self._both = self._server + self._date
+        if has_date:
+            return b"" if has_server else self._server
+        return self._date if has_server else self._both
+
+    # Time.
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        now = self.seconds()
+        for channel in [channel for channel in self.channels if channel.deadline <= now]:
+            try:
+                channel.expire()
+            except Exception:
+                _log.failure("a connection could not be closed in time")
+                channel.abort()
+        if self.channels:
+            self._sweeping = self.clock.callLater(_DRAIN_TICK if self.draining else _TICK, self._sweep)
+
+    def _stop_sweeping(self) -> None:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    def drain(self) -> Deferred[None]:
+        """Finish what is in flight, give idle clients a second for a last word, close; fires when no connection is
+        left."""
+        self.draining = True
+        self.drain_idle_until = self.seconds() + self.last_word
+        for channel in list(self.channels):
+            channel.drain(self.drain_idle_until)
+        if self._sweeping is not None:
+            self._sweeping.reset(0)
+        drained: Deferred[None] = Deferred()
+        self._drained.append(drained)
+        if not self.channels:
+            self._tell_drained()
+        return drained
+
+    def abort(self) -> int:
+        """Cut every connection; how many there were."""
+        channels = list(self.channels)
+        for channel in channels:
+            channel.abort()
+        return len(channels)
+
+    def _tell_drained(self) -> None:
+        waiting, self._drained = self._drained, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+
+class _Refusal(Protocol):
+    """Answers a connection too many, without waiting for what it asks."""
+
+    def __init__(self, site: Site, sentence: str) -> None:
+        self._site = site
+        self._sentence = sentence
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self._site.turned_away(self._sentence)
+        fields = self._site.own_fields(False, False) + b"Retry-After: 5\r\n"
+        self.transport.write(error_page(503, self._sentence, fields))
+        self.transport.loseConnection()
+
+
+def _host_of(channel: HTTPChannel) -> str:
+    return getattr(channel.getPeer(), "host", "")
