@@ -1,0 +1,1 @@
+"""The gateway: the bridge from a request to a Python application."""

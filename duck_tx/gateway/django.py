@@ -1,0 +1,233 @@
+"""Loads a project: Django set up once, its startup commands run, its WSGI application imported.
+
+Django is imported by the functions here and not with this module: a process that serves no Django never pays
+for it, and a main process that only watches its workers stays free of it. Its logging is as its settings say.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from duck_tx.errors import ApplicationError
+from duck_tx.gateway.commands import run_commands
+from duck_tx.gateway.failure import explained
+from duck_tx.gateway.files import FileMount, file_mounts
+from duck_tx.gateway.project import SETTINGS_VARIABLE, Project
+
+WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProject:
+    """A project that is ready to answer requests."""
+
+    project: Project
+    application: WSGIApplication
+    #: Django's DEBUG; false for an application that is not Django's.
+    debug: bool = False
+    mounts: tuple[FileMount, ...] = ()
+
+
+def load(
+    project: Project,
+    *,
+    commands: Sequence[str] = (),
+    emit: Callable[[str], None] | None = None,
+    skip_setup: bool = False,
+    use_finders: bool | None = None,
+) -> LoadedProject:
+    """Import the project, run ``commands`` in it, and return its application.
+
+    Blocks, and runs the project's own code: call it once, before the server listens.
+
+    :param commands: management commands as one would type them, such as ``"collectstatic --clear"``.
+    :param emit: gets each line that the commands print.
+    :param skip_setup: our caller has called ``django.setup()``.
+    :param use_finders: static files from the apps' own directories instead of STATIC_ROOT; ``None``: with
+        DEBUG, and in the welcome project.
+    :raises ApplicationError: with one line that says what is wrong; the project's own exception is its cause.
+    """
+    activate(project)
+    if commands:
+        _prepare_commands(project, skip_setup)
+        run_commands(commands, emit or (lambda line: None))
+    application = _application(project, skip_setup)
+    settings = _settings()
+    if settings is None:
+        return LoadedProject(project, application)
+    _import_urls(settings, project)
+    with _Explained("Django's settings", project):
+        debug = bool(settings.DEBUG)
+        finders = debug or project.kind == "welcome" if use_finders is None else use_finders
+        mounts = file_mounts(use_finders=finders)
+    close_connections()
+    return LoadedProject(project, application, debug, mounts)
+
+
+def activate(project: Project) -> None:
+    """Make the project importable, and say in the environment which settings it uses, for children too.
+
+    :raises ApplicationError: if Django has been configured with other settings in this process.
+    """
+    if project.kind != "welcome" and sys.path[:1] != [project.directory]:
+        sys.path.insert(0, project.directory)
+    if project.settings_module is None:
+        return
+    settings = _settings()
+    used = getattr(settings, "SETTINGS_MODULE", None) if settings is not None else project.settings_module
+    if used != project.settings_module:
+        raise ApplicationError(
+            f"Django is already configured in this process ({used or 'by settings.configure()'}), "
+            f"so it cannot use {project.settings_module}."
+        )
+    os.environ[SETTINGS_VARIABLE] = project.settings_module
+
+
+def close_connections() -> None:
+    """Close the database connections of the thread that calls this.
+
+    Django itself closes what is stale around each request. A persistent connection (CONN_MAX_AGE) of an idle
+    thread stays open beyond that, so every thread of a pool calls this as its last act. Without Django this
+    does nothing.
+    """
+    if "django.db" not in sys.modules or _settings() is None:
+        return
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        # One database that is gone must not keep the others open.
+        with suppress(Exception):
+            connection.close()
+
+
+def _prepare_commands(project: Project, skip_setup: bool) -> None:
+    if project.settings_module is None and project.wsgi is not None:
+        # Only its own wsgi.py knows the settings.
+        _imported(project)
+    if project.settings_module is None and _settings() is None:
+        raise ApplicationError(
+            f"startup commands need Django, and {project.wsgi} has not configured it: "
+            "name its settings with --django-settings."
+        )
+    if not skip_setup:
+        _set_up(project)
+
+
+def _application(project: Project, skip_setup: bool) -> WSGIApplication:
+    if project.wsgi is not None:
+        return _imported(project)
+    settings = _import_settings(project)
+    named = settings.WSGI_APPLICATION
+    if named:
+        wsgi = ":".join(named.rsplit(".", 1))
+        found = replace(project, wsgi=wsgi, source="WSGI_APPLICATION")
+        # Importing it sets Django up, as a rule; where it does not, we do.
+        application = _imported(found)
+        if not skip_setup:
+            _set_up(project)
+        return application
+    if not skip_setup:
+        _set_up(project)
+    from django.core.handlers.wsgi import WSGIHandler
+
+    with _Explained("Django's middleware", project):
+        handler: WSGIApplication = WSGIHandler()
+    return handler
+
+
+def _import_urls(settings: Any, project: Project) -> None:
+    """Find out now, and not at the first request, whether the views can be imported."""
+    from django.apps import apps
+
+    # A middleware may choose for each request instead.
+    name = getattr(settings, "ROOT_URLCONF", None)
+    if isinstance(name, str) and apps.ready:
+        with _Explained(f"ROOT_URLCONF {name}", project):
+            importlib.import_module(name)
+
+
+def _imported(project: Project) -> WSGIApplication:
+    """The object that ``project.wsgi`` names.
+
+    :raises ApplicationError: if it cannot be imported, is not there, or cannot be called.
+    """
+    module_name, _, name = str(project.wsgi).partition(":")
+    with _Explained(f"{project.source} {project.wsgi}", project):
+        found: Any = importlib.import_module(module_name)
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError as error:
+            place = getattr(found, "__file__", None) or module_name
+            raise ApplicationError(f"{project.source} {project.wsgi}: no {part!r} in {place}.") from error
+    if not callable(found):
+        raise ApplicationError(
+            f"{project.source} {project.wsgi}: {name!r} is a {type(found).__name__}, which cannot be called."
+        )
+    application: WSGIApplication = found
+    return application
+
+
+def _set_up(project: Project) -> None:
+    """``django.setup()``, unless that has been done."""
+    _import_settings(project)
+    from django.apps import apps
+
+    if apps.ready:
+        return
+    import django
+
+    with _Explained("Django's setup", project):
+        # As WSGI does it: the script name comes with each request.
+        django.setup(set_prefix=False)
+
+
+def _import_settings(project: Project) -> Any:
+    """Django's settings, imported.
+
+    :raises ApplicationError: if they cannot be.
+    """
+    try:
+        from django.conf import settings
+    except ModuleNotFoundError as error:
+        raise ApplicationError(f"Django is not installed in the Python at {sys.prefix}: pip install django.") from error
+    name = project.settings_module
+    try:
+        with _Explained(f"settings module {name}" if name else "Django's settings", project):
+            settings.INSTALLED_APPS  # noqa: B018 -- the first look imports them
+    except ApplicationError as error:
+        missing = getattr(error.__cause__, "name", None)
+        if isinstance(error.__cause__, ModuleNotFoundError) and name and f"{name}.".startswith(f"{missing}."):
+            raise ApplicationError(
+                f"settings module {name} (from {project.source}) not found: "
+                f"no {missing!r} in {project.directory} or in the Python at {sys.prefix}."
+            ) from error.__cause__
+        raise
+    return settings
+
+
+def _settings() -> Any:
+    """Django's settings if they have been configured, else ``None``; imports nothing."""
+    conf = sys.modules.get("django.conf")
+    return conf.settings if conf is not None and conf.settings.configured else None
+
+
+class _Explained:
+    """A context in which whatever the project's code raises becomes an ApplicationError of one line."""
+
+    def __init__(self, doing: str, project: Project) -> None:
+        self._doing = doing
+        self._project = project
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (Exception, SystemExit)):
+            raise explained(self._doing, error, self._project.directory) from error

@@ -1,0 +1,150 @@
+"""The gateway service: loads the project, keeps its threads, and lets both go."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+
+from duck_tx.gateway.aside import aside
+from duck_tx.gateway.django import LoadedProject, close_connections, load
+from duck_tx.gateway.project import Project
+from duck_tx.gateway.threads import GatewayThreads
+from duck_tx.gateway.wsgi import WSGIResource
+from duck_tx.settings import GatewaySettings
+
+__all__ = ["DEFAULT_THREADS", "GatewayService"]
+
+_log = Logger()
+
+DEFAULT_THREADS = 10
+_YOUNGEST_AT_MOST = 10_000
+
+
+class GatewayService(Service):
+    """Django (or any WSGI application) in this process.
+
+    :param reactor: takes what the threads answer.
+    :param settings: the gateway's part of the settings.
+    :param find: locates the project, and says which management commands to run before it is loaded; called on a thread.
+    :param loaded: told of the project and the resource that answers for it, before anything is served.
+    :param patience: seconds that a stop may wait for the threads, asked when it does.
+    :param threads: how many at most; 0 calls the application on the reactor thread.
+    :param use_finders: static files from where the apps keep them; ``None``: as Django's DEBUG says.
+    :param skip_setup: Django has been set up by the program that embeds this.
+
+    :ivar joins: a stop waits for the threads.
+    """
+
+    joins = True
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: GatewaySettings,
+        find: Callable[[], tuple[Project, list[str]]],
+        loaded: Callable[[LoadedProject, WSGIResource], object],
+        patience: Callable[[], float],
+        *,
+        threads: int = DEFAULT_THREADS,
+        use_finders: bool | None = None,
+        skip_setup: bool = False,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._find = find
+        self._tell = loaded
+        self._patience = patience
+        self._size = threads
+        self._use_finders = use_finders
+        self._skip_setup = skip_setup
+        self.threads: GatewayThreads | None = None
+        self.project: LoadedProject | None = None
+        self._resource: WSGIResource | None = None
+        self._thresholds: tuple[int, int, int] | None = None
+
+    async def startService(self) -> None:
+        """Load the project; the reactor goes on meanwhile."""
+        if self.project is not None:
+            return
+        super().startService()
+        project = await aside(self._reactor, "duck-load", self._load)
+        if self._settings.gc_freeze and self._thresholds is None:
+            self._thresholds = _spare_what_stays()
+        self.project = project
+        self._open(project)
+
+    def _load(self) -> LoadedProject:
+        project, commands = self._find()
+        return load(
+            project,
+            commands=[*commands, *self._settings.commands_on_startup],
+            emit=lambda line: _log.info("{line}", line=line),
+            skip_setup=self._skip_setup,
+            use_finders=self._use_finders,
+        )
+
+    def _open(self, project: LoadedProject) -> None:
+        settings = self._settings
+        if self._size:
+            self.threads = GatewayThreads(self._size, self._reactor, at_exit=close_connections)
+            self.threads.start()
+        self._resource = resource = WSGIResource(
+            self._reactor,
+            self.threads,
+            project.application,
+            max_waiting=settings.max_waiting,
+            request_timeout=settings.request_timeout,
+            response_memory=settings.response_memory,
+            response_spool=settings.response_spool,
+        )
+        self._tell(project, resource)
+
+    def renew_threads(self) -> None:
+        """Take new threads for the requests to come; the old ones finish what they have and end.  Nothing is done
+        while no project is loaded."""
+        if self.project is None:
+            return
+        earlier, resource = self.threads, self._resource
+        self._open(self.project)
+        if earlier is not None:
+            earlier.stop()
+        if resource is not None:
+            resource.stop()
+
+    async def stopService(self) -> None:
+        """Let the threads finish what they have, and wait for them beside the reactor thread."""
+        super().stopService()
+        project, self.project = self.project, None
+        if self._thresholds is not None:
+            gc.unfreeze()
+            gc.set_threshold(*self._thresholds)
+            self._thresholds = None
+        resource, self._resource = self._resource, None
+        if resource is not None:
+            resource.stop()
+        threads, self.threads = self.threads, None
+        if threads is None:
+            # While a project is still being loaded, its modules are not ours to touch.
+            if project is not None:
+                close_connections()
+            return
+        threads.stop()
+        if not self.joins:
+            return
+        stuck = await aside(self._reactor, "duck-join", threads.join, self._patience())
+        if stuck:
+            _log.warn("{count} gateway threads did not end: {names}", count=len(stuck), names=", ".join(stuck))
+
+
+def _spare_what_stays() -> tuple[int, int, int]:
+    """Keep the garbage collector from looking again and again at what was loaded to stay, and from looking after every
+    few requests at what most of them free by themselves; the thresholds before."""
+    earlier = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNGEST_AT_MOST, *earlier[1:])
+    return earlier

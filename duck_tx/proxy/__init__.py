@@ -1,0 +1,1 @@
+"""The reverse proxy: what is forwarded, by which rules, to whom."""
