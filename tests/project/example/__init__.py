@@ -1,0 +1,1 @@
+"""An ordinary Django project that the tests and benchmarks serve."""
