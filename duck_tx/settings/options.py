@@ -59,9 +59,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="trusted", key="proxy.trusted", metavar="PEER", is_repeatable=True),
     Option(name="state-dir", key="server.state_dir", metavar="DIR"),
     Option(name="no-checks", key="server.no_checks", flag=True),
-    Option(name="access-log", key="log.access", flag=True),
+    Option(name="access-log", key="log.access", flag=True, text="Write a line for each request, as by default."),
     Option(name="no-access-log", key="log.access", flag=False, text="Write no access log."),
-    Option(name="log-format", key="log.format", metavar="FORMAT"),
+    Option(
+        name="log-format",
+        key="log.format",
+        metavar="FORMAT",
+        text="Form of a line of the access log: combined or json.",
+    ),
 )
 
 # Options of the same command that are no settings: they say where to read, or what to do instead of serving.

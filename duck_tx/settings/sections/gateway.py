@@ -50,8 +50,8 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     threads: Annotated[
         Annotated[int, Meta(ge=0, le=1024)] | None,
         Meta(
-            description="Threads that call the application; by default a number that suits one"
-            " process; 0: call it on the reactor thread itself.",
+            description="Threads that call the application, by default `server.workers` or else 10;"
+            " 0: call it on the reactor thread itself.",
             extra={"unit": "threads"},
         ),
     ] = None

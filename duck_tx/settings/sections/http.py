@@ -13,7 +13,6 @@ from duck_tx.settings.sections.bounds import (
     MIB,
     PRINTABLE,
     RATE,
-    REQUESTS,
     SECONDS,
     TIB,
     Timeout,
@@ -101,15 +100,6 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             extra=BYTES,
         ),
     ] = MIB
-    max_pipelined: Annotated[
-        int,
-        Meta(
-            description="Requests of one connection read ahead while an earlier one is answered.",
-            ge=1,
-            le=1024,
-            extra=REQUESTS,
-        ),
-    ] = 32
     server_header: Annotated[
         str,
         Meta(

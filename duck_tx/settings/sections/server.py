@@ -39,7 +39,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     workers: Annotated[
         Annotated[int, Meta(ge=1, le=1024)] | Literal["auto"] | None,
-        Meta(description="Workers for the Python application; `auto` takes one for each processor."),
+        Meta(description="Gateway threads, where `gateway.threads` does not say; `auto`: one for each processor."),
     ] = None
     no_checks: Annotated[bool, Meta(description="Skip the checks at start-up.")] = False
     state_dir: Annotated[

@@ -1,0 +1,382 @@
+"""The App: the facade over one service tree."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import weakref
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import FrameType
+from typing import Any, ClassVar
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from duck_tx import uris
+from duck_tx.errors import ApplicationError
+from duck_tx.life import Life
+from duck_tx.process.check import tell
+from duck_tx.process.hook import Hook
+from duck_tx.process.promise import settled
+from duck_tx.process.title import set_title
+from duck_tx.report import banner, metadata, ready_line
+from duck_tx.settings import Settings, load, override
+from duck_tx.tree import Tree
+
+__all__ = ["App"]
+
+_log = Logger()
+
+
+class App:
+    """A Django site and everything that serves it, in one tree of services.
+
+    It holds no logic of its own: each member reads or calls one service of the tree.
+
+    A program that runs the reactor itself gives ``disable_ipc_handler=True``, starts the App with :meth:`start` and
+    stops it with :meth:`stop`; its reactor goes on.  So does a test on trial::
+
+        class SiteTests(twisted.trial.unittest.TestCase):
+            async def test_the_front_page(self) -> None:
+                app = App(port=0, disable_ipc_handler=True, disable_signal_handler=True)
+                self.addCleanup(app.stop, no_exit=True)
+                await app.start()
+                response = await treq.get(app.absolute_uri)
+                self.assertEqual(response.code, 200)
+
+    :param settings: a :class:`duck_tx.Settings`; by default what ``duck.toml`` and the environment say.  The other
+        arguments win over it where they are not their defaults.
+    :param reactor: the global one by default.
+    :param on_app_start: called when everything is up; may return a Deferred or be a coroutine function.
+    :param on_pre_stop: called before anything goes down, likewise.
+    :raises ApplicationError: if another App lives in this process, or there is no such project.
+    :raises SettingsError: with all that is wrong with the settings.
+    """
+
+    DJANGO_ADDR: tuple[str, int] | None = None
+    DJANGO_SERVER_WAIT_TIME: float = 30.0
+
+    _living: ClassVar[weakref.ref[App] | None] = None
+
+    def __init__(
+        self,
+        addr: str = "localhost",
+        port: int = 8000,
+        domain: str | None = None,
+        uses_ipv6: bool = False,
+        no_checks: bool = False,
+        disable_signal_handler: bool = False,
+        disable_ipc_handler: bool = False,
+        skip_setup: bool = False,
+        enable_force_https_logs: bool = False,
+        start_bg_eventloop_if_wsgi: bool = True,
+        process_name: str = "duck-server",
+        workers: int | None = None,
+        force_https_workers: int | None = None,
+        force_worker_processes: bool = False,
+        force_https_force_worker_processes: bool = False,
+        *,
+        settings: Settings | None = None,
+        reactor: Any = None,
+        on_app_start: Hook | None = None,
+        on_pre_stop: Hook | None = None,
+    ) -> None:
+        self._claim()
+        try:
+            if force_worker_processes or force_https_force_worker_processes:
+                raise ApplicationError(
+                    "worker processes are not part of this version: leave force_worker_processes off."
+                )
+            base = settings if settings is not None else load(directory=Path.cwd(), environ=os.environ, options={})
+            given = {
+                "server.addr": (addr, "localhost"),
+                "server.port": (port, 8000),
+                "server.domain": (domain, None),
+                "server.uses_ipv6": (uses_ipv6, False),
+                "server.no_checks": (no_checks, False),
+                "server.process_name": (process_name, "duck-server"),
+                "server.workers": (workers, None),
+            }
+            explicit = {key: value for key, (value, default) in given.items() if value != default}
+            self.settings = override(base, explicit, "App()").settings
+            if reactor is None:
+                from twisted.internet import reactor as global_reactor
+
+                reactor = global_reactor
+            self._hooks = (on_app_start, on_pre_stop)
+            self._calls_pre_stop = True
+            self._life = Life(reactor, is_guest=disable_ipc_handler, ended=self._release)
+            self._tree = Tree(
+                self.settings,
+                reactor,
+                up=self._went_up,
+                down=self._going_down,
+                failed=self._life.failed,
+                interrupt=self._life.interrupted,
+                describe=lambda: metadata(self),
+                takes_signals=not disable_signal_handler,
+                skip_setup=skip_setup,
+            )
+            self._life.service = self._tree.service
+        except BaseException:
+            self._release()
+            raise
+
+    def _claim(self) -> None:
+        living = App.get_main_app()
+        if living is not None and living is not self:
+            # One that was dropped and never ran may still wait for the collector.
+            del living
+            gc.collect()
+            living = App.get_main_app()
+        if living is not None and living is not self:
+            raise ApplicationError(
+                f"there is an App in this process already (port {living.port}); stop it before making another."
+            )
+        App._living = weakref.ref(self)
+
+    def _release(self) -> None:
+        if App._living is not None and App._living() is self:
+            App._living = None
+
+    # What it is.
+
+    @classmethod
+    def get_main_app(cls) -> App | None:
+        """The App of this process, if there is one."""
+        return App._living() if App._living is not None else None
+
+    @classmethod
+    def instances(cls) -> int:
+        """How many Apps live in this process: 0 or 1."""
+        return int(cls.get_main_app() is not None)
+
+    @property
+    def service(self) -> MultiService:
+        """The service tree, for a ``.tac`` file."""
+        return self._tree.service
+
+    @property
+    def tree(self) -> Tree:
+        """The services by name."""
+        return self._tree
+
+    @property
+    def addr(self) -> str:
+        """The address or name it binds."""
+        return self.settings.server.addr
+
+    @property
+    def port(self) -> int:
+        """The port in use; the one asked for until it is bound."""
+        address = self._tree.server.address
+        return self.settings.server.port if address is None else address[1]
+
+    @property
+    def DOMAIN(self) -> str:
+        """The public name in absolute URIs."""
+        return uris.public_host(self.settings.server.domain, self.addr)
+
+    @property
+    def absolute_uri(self) -> str:
+        """``http://host[:port]``."""
+        return uris.absolute_uri(self.DOMAIN, self.port)
+
+    @property
+    def absolute_ws_uri(self) -> str:
+        """``ws://host[:port]``."""
+        return uris.absolute_ws_uri(self.DOMAIN, self.port)
+
+    def build_absolute_uri(self, path: str) -> str:
+        """``path`` as an absolute URI; percent-encoding in it is kept byte for byte."""
+        return uris.join(self.absolute_uri, path)
+
+    def build_absolute_ws_uri(self, path: str) -> str:
+        """``path`` as an absolute WebSocket URI."""
+        return uris.join(self.absolute_ws_uri, path)
+
+    @property
+    def server_up(self) -> bool:
+        """Whether the public port accepts connections."""
+        return self._tree.server.listening
+
+    @property
+    def running(self) -> bool:
+        """The same as :attr:`server_up`."""
+        return self.server_up
+
+    @property
+    def django_server_up(self) -> bool:
+        """Whether Django (or the WSGI application) is loaded."""
+        return self._tree.gateway.project is not None
+
+    @property
+    def force_https_server_up(self) -> bool:
+        """Whether the redirect site accepts connections: never, as there is none in this version."""
+        return False
+
+    @property
+    def process_id(self) -> int:
+        """This process."""
+        return os.getpid()
+
+    @property
+    def meta(self) -> Mapping[str, object]:
+        """What :meth:`record_metadata` writes, as of now."""
+        return metadata(self)
+
+    def get_threadpool_futures(self) -> dict[str, Future[None] | None]:
+        """The long-running parts, each with a Future that ends when it does, ``None`` where it was not started."""
+        return {
+            "duck-server": self._tree.service.ended("server"),
+            "django": self._tree.service.ended("django"),
+            "force-https": None,
+            "automations": None,
+        }
+
+    # Its life.
+
+    def run(self, print_ansi_art: bool = True) -> None:
+        """Start, and run the reactor until it is stopped.
+
+        With ``disable_ipc_handler`` the tree is started and the reactor left to the caller.
+
+        :param print_ansi_art: print a banner first, on a terminal.
+        :raises SystemExit: with status 1, if something could not start; after a signal, with its status.
+        """
+        if print_ansi_art and sys.stdout.isatty():
+            print(banner())
+        self._claim()
+        self._life.run()
+
+    def start(self) -> Deferred[None]:
+        """Start everything; fires when it is up, and fails with what stopped the start."""
+        self._claim()
+        self._calls_pre_stop = True
+        return self._life.start()
+
+    def stop(
+        self,
+        log_to_console: bool = True,
+        no_exit: bool = False,
+        call_on_pre_stop_handler: bool = True,
+        kill_ducksight_reloader: bool = True,
+        wait_for_thread_pool_executor_shutdown: bool = True,
+        close_log_file: bool = True,
+    ) -> Deferred[None]:
+        """Stop with grace; fires when all is down.
+
+        :param log_to_console: say so in the log.
+        :param no_exit: leave the reactor running; the App can be started again.  So it is in any case with
+            ``disable_ipc_handler``, as the reactor is the caller's.
+        :param call_on_pre_stop_handler: call :meth:`on_pre_stop` first.
+        :param kill_ducksight_reloader: there is no reloader in this version.
+        :param wait_for_thread_pool_executor_shutdown: wait for threads at work, as long as the grace lasts.
+        :param close_log_file: close the access log.
+        """
+        if log_to_console:
+            _log.info("stopping")
+        self._calls_pre_stop = call_on_pre_stop_handler
+        self._tree.gateway.joins = wait_for_thread_pool_executor_shutdown
+        self._tree.access_log.closes = close_log_file
+        return self._life.stop(ends=not no_exit)
+
+    def start_server(self) -> Deferred[None]:
+        """Bind and listen, if that is not done; fires when the port accepts."""
+        return self._start("server")
+
+    def start_django_server(self) -> Deferred[None]:
+        """Load Django, if it is enabled and not loaded; fires when it answers."""
+        return self._start("django") if self.settings.gateway.enabled else succeed(None)
+
+    def _start(self, name: str) -> Deferred[None]:
+        self._claim()
+        return self._tree.service.start_child(name)
+
+    def stop_servers(
+        self, stop_force_https_server: bool = True, log_to_console: bool = True, wait: bool = True
+    ) -> Deferred[None]:
+        """Stop the public server, then Django; what else there is stays up.
+
+        :param wait: fire when both are down, not at once.
+        """
+        if log_to_console:
+            _log.info("stopping the servers")
+        stopped = Deferred.fromCoroutine(self._stop_servers())
+        return stopped if wait else succeed(None)
+
+    async def _stop_servers(self) -> None:
+        await self._tree.service.stop_child("server")
+        if self.settings.gateway.enabled:
+            await self._tree.service.stop_child("django")
+
+    @staticmethod
+    def start_background_workers(
+        application: App,
+        start_request_handling_threadpool_manager: bool,
+        start_request_handling_eventloop_manager: bool,
+        start_component_threadpool_manager: bool = True,
+        start_automations_eventloop_manager: bool = False,
+        recreate_managers: bool = False,
+    ) -> None:
+        """See that ``application`` has its gateway threads.
+
+        They come with Django, so there is something to do only where they shall be new.  The other flags are for parts
+        that this version does not have.
+
+        :param recreate_managers: take new threads; the old ones finish what they have.
+        """
+        if start_request_handling_threadpool_manager and recreate_managers:
+            application.tree.gateway.renew_threads()
+
+    def register_signals(self) -> None:
+        """Have SIGINT and SIGTERM stop the App, through the reactor; earlier handlers are put back on stop."""
+        self._tree.signals.take()
+
+    def handle_signal(self, sig: int, frame: FrameType | None) -> None:
+        """What is registered for signals: leaves the work to the reactor."""
+        self._tree.signals.handle(signal.Signals(sig), frame)
+
+    def on_app_start(self) -> Any:
+        """Called when everything is up; to be overridden, or passed to the constructor."""
+        return self._hooks[0]() if self._hooks[0] is not None else None
+
+    def on_pre_stop(self) -> Any:
+        """Called before anything goes down; to be overridden, or passed to the constructor."""
+        return self._hooks[1]() if self._hooks[1] is not None else None
+
+    async def _went_up(self) -> None:
+        self.set_process_name()
+        await settled(self.on_app_start())
+        if self.settings.server.domain is None and uris.is_wildcard(self.addr):
+            _log.warn("absolute URIs say localhost, as {addr} is no name: give one with --domain", addr=self.addr)
+        _log.info("{line}", line=ready_line(self))
+
+    async def _going_down(self) -> None:
+        if self._calls_pre_stop:
+            await settled(self.on_pre_stop())
+
+    def run_checks(self) -> None:
+        """Look whether a start can succeed, without leaving anything behind.  All that is found is logged.
+
+        :raises PortError: if the port cannot be bound.
+        :raises ApplicationError: if the state directory or the access log cannot be written.
+        """
+        try:
+            self._tree.run_checks()
+        except ApplicationError as error:
+            tell(error)
+            raise
+
+    def record_metadata(self) -> Mapping[str, object]:
+        """Write :attr:`meta` to ``meta.json`` in the state directory."""
+        return self._tree.meta.record()
+
+    def set_process_name(self) -> None:
+        """Set the title of this process."""
+        set_title(self.settings.server.process_name)

@@ -1,0 +1,92 @@
+"""What other programs may know about a running server: ``meta.json`` in the state directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from twisted.application.service import Service
+
+from duck_tx.errors import ApplicationError
+
+__all__ = ["MetaService", "check_state_directory", "make_state_directory"]
+
+_MEND = "Choose another with --state-dir."
+
+
+def check_state_directory(path: Path) -> None:
+    """Look whether the state directory can be used, or made, without making it.
+
+    :raises ApplicationError: if not.
+    """
+    there = path
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        raise ApplicationError(f"the state directory {path} cannot be made: {there} is not a directory. {_MEND}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ApplicationError(
+            f"the state directory {path} cannot be written by this user. {_MEND}"
+            if there == path
+            else f"the state directory {path} cannot be made: this user cannot write in {there}. {_MEND}"
+        )
+
+
+def make_state_directory(path: Path) -> Path:
+    """Make the state directory, readable by its owner only.
+
+    :raises ApplicationError: if that cannot be.
+    """
+    check_state_directory(path)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ApplicationError(f"the state directory {path} cannot be made: {error.strerror}. {_MEND}") from error
+    return path
+
+
+class MetaService(Service):
+    """Writes the metadata when everything is up, and removes it on stop.
+
+    :param directory: the state directory.
+    :param describe: gives the metadata of this moment.
+    """
+
+    def __init__(self, directory: Path, describe: Callable[[], Mapping[str, object]]) -> None:
+        self._path = directory / "meta.json"
+        self._describe = describe
+
+    def startService(self) -> None:
+        """Write the metadata.
+
+        :raises ApplicationError: as :meth:`record`.
+        """
+        super().startService()
+        self.record()
+
+    def record(self) -> Mapping[str, object]:
+        """Write the metadata, so that a reader finds either the old or the new, whole.
+
+        :raises ApplicationError: if the state directory cannot be written.
+        """
+        found = self._describe()
+        make_state_directory(self._path.parent)
+        aside = self._path.with_name(f"meta.{os.getpid()}.part")
+        try:
+            aside.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+            aside.replace(self._path)
+        except OSError as error:
+            with suppress(OSError):
+                aside.unlink()
+            raise ApplicationError(f"{self._path} cannot be written: {error.strerror}. {_MEND}") from error
+        return found
+
+    def stopService(self) -> None:
+        """Remove the metadata, unless another server has begun to use the directory since."""
+        super().stopService()
+        with suppress(OSError, msgspec.DecodeError, AttributeError):
+            if msgspec.json.decode(self._path.read_bytes()).get("pid") == os.getpid():
+                self._path.unlink()

@@ -1,0 +1,93 @@
+"""Binding the public port, and finding out who has it when it is taken."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from duck_tx.errors import PortError
+
+__all__ = ["bind", "explained", "holder_of"]
+
+_LISTEN = "0A"
+"""TCP_LISTEN in /proc/net/tcp."""
+
+
+def bind(addr: str, port: int, *, uses_ipv6: bool = False) -> socket.socket:
+    """A TCP socket bound to ``addr`` and ``port`` that does not listen yet.
+
+    :param uses_ipv6: bind an IPv6 address; the wildcard then takes IPv4 connections as well.
+    :raises PortError: in one line: what is in the way, and how to mend it.
+    """
+    family, address = _resolved(addr, port, uses_ipv6)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address[0] == "::" else 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise explained(error, addr, port) from error
+    return bound
+
+
+def _resolved(addr: str, port: int, uses_ipv6: bool) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    wanted = socket.AF_INET6 if uses_ipv6 or ":" in addr else socket.AF_INET
+    name = "::" if uses_ipv6 and addr in ("", "0.0.0.0", "*") else addr
+    try:
+        found = socket.getaddrinfo(name, port, wanted, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
+    except OSError as error:
+        kind = "IPv6" if wanted == socket.AF_INET6 else "IPv4"
+        mend = "Give an address of this machine with --addr" + ("" if uses_ipv6 else ", or use --ipv6") + "."
+        raise PortError(f"address {addr!r} has no {kind} address here ({error.strerror}). {mend}") from error
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def explained(error: OSError, addr: str, port: int) -> PortError:
+    """What the system said about a port, in one line with the mend."""
+    if error.errno == errno.EADDRINUSE:
+        holder = holder_of(port)
+        if not holder:
+            return PortError(f"port {port} is in use. Choose another with --port.")
+        return PortError(f"port {port} is in use by {holder}. Stop it, or choose another with --port.")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return PortError(
+            f"port {port} needs privileges that this user does not have. Choose one above 1023 with --port, or "
+            "give the process CAP_NET_BIND_SERVICE."
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return PortError(f"{addr} is not an address of this machine. Choose another with --addr.")
+    return PortError(f"{addr} port {port} cannot be bound: {error.strerror}.")
+
+
+def holder_of(port: int) -> str:
+    """Who listens on a TCP port, such as ``pid 4711 (nginx)``; empty where the system does not tell."""
+    inodes = _listeners(port)
+    if not inodes:
+        return ""
+    links = {f"socket:[{inode}]" for inode in inodes}
+    for process in Path("/proc").glob("[0-9]*"):
+        # Processes of other users cannot be looked into, and any may end while we look.
+        with suppress(OSError):
+            for descriptor in process.joinpath("fd").iterdir():
+                if os.readlink(descriptor) in links:
+                    return f"pid {process.name} ({process.joinpath('comm').read_text().strip()})"
+    return "another user's process"
+
+
+def _listeners(port: int) -> set[str]:
+    """Inodes of the sockets that listen on ``port``, where there is a /proc/net."""
+    inodes = set()
+    for name in ("tcp", "tcp6"):
+        with suppress(OSError):
+            for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                    inodes.add(fields[9])
+    return inodes

@@ -1,0 +1,77 @@
+"""Signals: asked of the reactor, and given back afterwards."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+
+__all__ = ["Action", "Handler", "SignalService"]
+
+_log = Logger()
+
+Handler = Callable[[int, Any], object]
+Action = Callable[[Handler | None], object]
+
+
+class SignalService(Service):
+    """Has functions called on the reactor when signals come.
+
+    The handlers that were there before are put back on stop.  An action gets the earlier handler, as Twisted's own for
+    SIGTERM and SIGINT is what remembers the exit status; ``None`` where that was none of a program's own.
+
+    :param reactor: runs the actions outside the signal handler.
+    :param actions: what to do on each signal.
+    :param at_start: take the signals over at the start; otherwise when :meth:`take` is called.
+    """
+
+    def __init__(self, reactor: Any, actions: Mapping[signal.Signals, Action], *, at_start: bool = True) -> None:
+        self._reactor = reactor
+        self._actions = dict(actions)
+        self._at_start = at_start
+        self._takes = False
+        self._earlier: dict[signal.Signals, Any] = {}
+
+    def startService(self) -> None:
+        """Take the signals over, if that is to be done at the start."""
+        super().startService()
+        if self._at_start:
+            self.take()
+
+    def take(self) -> None:
+        """Take the signals over, as soon as the reactor runs: it installs its own handlers then."""
+        self._takes = True
+        self._reactor.callWhenRunning(self._install)
+
+    def _install(self) -> None:
+        if not self._takes or self._earlier:
+            return
+        try:
+            for number in self._actions:
+                self._earlier[number] = signal.signal(number, self.handle)
+        except ValueError:
+            _log.info("signals are left alone: the reactor does not run on the main thread")
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler: leave the work to the reactor."""
+        self._reactor.callFromThread(self._act, signal.Signals(number))
+
+    def _act(self, number: signal.Signals) -> None:
+        action = self._actions.get(number)
+        if action is not None:
+            earlier = self._earlier.get(number)
+            # Python's own for SIGINT would only raise KeyboardInterrupt into the reactor.
+            action(earlier if callable(earlier) and earlier is not signal.default_int_handler else None)
+
+    def stopService(self) -> None:
+        """Put the earlier handlers back, unless somebody has taken the signals over from us."""
+        super().stopService()
+        self._takes = False
+        for number, handler in self._earlier.items():
+            if signal.getsignal(number) == self.handle:
+                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._earlier.clear()

@@ -1,0 +1,91 @@
+"""What an App tells about itself: the banner, the line when it is ready, the metadata."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import duck_tx
+from duck_tx.tree import threads
+
+if TYPE_CHECKING:
+    from duck_tx.app import App
+
+__all__ = ["banner", "metadata", "ready_line"]
+
+_STARTED = time.time()
+
+_BANNER = r"""
+     _          _
+  __| |_  _ __ | |__    | duck_tx {version}
+ / _` | || / _|| / /    | one process tree for a Django site
+ \__,_|\_,_\__||_\_\    |
+"""
+
+
+def banner() -> str:
+    """The name, drawn, and the version."""
+    return _BANNER.format(version=duck_tx.__version__)
+
+
+def ready_line(app: App) -> str:
+    """One line: what is served, where, by what."""
+    return f"ready: {_what(app)} at {app.absolute_uri} ({_threads(app)}, pid {os.getpid()}, {_seconds():.2f} s)"
+
+
+def _what(app: App) -> str:
+    project = app.tree.project
+    if project is None:
+        return "no application"
+    if project.kind == "welcome":
+        return "the welcome project (no manage.py was found here: choose yours with --project)"
+    return project.wsgi or project.settings_module or "the application"
+
+
+def _threads(app: App) -> str:
+    count = threads(app.settings)
+    if not count:
+        return "on the reactor thread"
+    return f"{count} threads" if count > 1 else "1 thread"
+
+
+def _seconds() -> float:
+    """Seconds since this process began, as far as the system tells, else since this module was loaded."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])
+        with open("/proc/uptime", "rb") as file:
+            return float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return time.time() - _STARTED
+
+
+def metadata(app: App) -> Mapping[str, object]:
+    """What other programs may know: names, addresses, URLs, pid, versions, start time (seconds since the epoch)."""
+    import django
+    import twisted
+
+    project = app.tree.project
+    return {
+        "server": "duck_tx",
+        "addr": app.addr,
+        "port": app.port,
+        "domain": app.DOMAIN,
+        "protocol": "http",
+        "url": app.absolute_uri,
+        "ws_url": app.absolute_ws_uri,
+        "pid": os.getpid(),
+        "threads": threads(app.settings),
+        "workers": 1,
+        "project": None if project is None else project.wsgi or project.settings_module,
+        "started": round(time.time() - _seconds(), 3),
+        "versions": {
+            "duck_tx": duck_tx.__version__,
+            "twisted": twisted.__version__,
+            "django": django.get_version(),
+            "python": platform.python_version(),
+        },
+    }

@@ -1,0 +1,152 @@
+"""``twistd duck``: from the command line to the service tree."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.application.service import MultiService
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
+from twisted.python import usage
+from zope.interface import provider
+
+from duck_tx.app import App
+from duck_tx.errors import ApplicationError
+from duck_tx.settings import OPTIONS, Loaded, as_text, load
+
+__all__ = ["Options", "makeService", "refuse"]
+
+_ABOUT = (
+    "Serves a Django site: HTTP, static and media files, and Django itself on a thread pool in this process.",
+    "Without --project, --django-settings or --wsgi, the manage.py in the current directory says what to serve; where "
+    "there is none, a welcome project is served.",
+    "Every option is also a key of duck.toml and an environment variable such as DUCK_SERVER__PORT. Options win over "
+    "variables, variables over the file; there are more keys than options, and --print-settings shows them all.",
+)
+_OTHER = (
+    ("c", "config FILE", "Read settings from FILE instead of duck.toml or pyproject.toml."),
+    ("", "print-settings", "Print all settings and where each one comes from, and exit."),
+    ("", "version", "Print the version and exit."),
+    ("", "help", "Print this and exit."),
+)
+_COLUMN = 30
+
+
+class Options(usage.Options):
+    """The options of the command; each is also a key of ``duck.toml`` and an environment variable."""
+
+    synopsis = "[options]"
+
+    optParameters = [  # noqa: RUF012 - declared so by usage.Options
+        ["config", "c", None],
+        *([o.name, o.short or None, None, o.help] for o in OPTIONS if not o.is_flag and not o.is_repeatable),
+    ]
+    optFlags = [  # noqa: RUF012 - declared so by usage.Options
+        ["print-settings", None],
+        *([o.name, o.short or None, o.help] for o in OPTIONS if o.is_flag),
+    ]
+    loaded: Loaded
+
+    def __init__(self) -> None:
+        for option in OPTIONS:
+            if option.is_repeatable:
+                name = f"opt_{option.name.replace('-', '_')}"
+                if not hasattr(type(self), name):
+                    setattr(type(self), name, _repeatable(option.name, option.help))
+        super().__init__()
+
+    def opt_version(self) -> NoReturn:
+        """Print the version and exit."""
+        from duck_tx import __version__
+
+        print(f"duck_tx {__version__}")
+        raise SystemExit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Take the arguments; what is wrong with them is said in a line, where Twisted would print all of its help.
+
+        :raises SystemExit: with status 1, if an option is unknown or a setting is wrong.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            refuse(ApplicationError(f"{error}. See --help."))
+
+    def parseArgs(self, *arguments: str) -> None:
+        """There are none beside the options."""
+        if arguments:
+            raise usage.UsageError(f"{arguments[0]!r} is no option")
+
+    def postOptions(self) -> None:
+        """Read the settings; print them if asked to."""
+        config = self["config"]
+        try:
+            self.loaded = load(
+                directory=Path.cwd(),
+                environ=os.environ,
+                options={str(name): value for name, value in self.items()},
+                config=Path(config) if config is not None else None,
+            )
+        except ApplicationError as error:
+            refuse(error)
+        if self["print-settings"]:
+            print(as_text(self.loaded), end="")
+            raise SystemExit(0)
+
+    def getUsage(self, width: int | None = None) -> str:
+        """The help below the synopsis, the options in an order that makes sense."""
+        width = width or int(os.environ.get("COLUMNS") or 80)
+        about = [textwrap.fill(paragraph, width) for paragraph in _ABOUT]
+        rows = [
+            _row(o.short, o.usage.removeprefix("--"), o.help + (" Repeatable." if o.is_repeatable else ""), width)
+            for o in OPTIONS
+        ]
+        others = [_row(*other, width) for other in _OTHER]
+        return "\n\n".join([*about, "Options:\n" + "\n".join([*rows, *others])]) + "\n"
+
+
+def _row(short: str, long: str, text: str, width: int) -> str:
+    left = f"  {f'-{short},' if short else '   '} --{long}"
+    lines = textwrap.wrap(text, max(width - _COLUMN, 20))
+    if len(left) >= _COLUMN:
+        lines.insert(0, "")
+    return "\n".join(f"{left if number == 0 else '':{_COLUMN}}{line}".rstrip() for number, line in enumerate(lines))
+
+
+def _repeatable(name: str, text: str) -> Any:
+    def option(self: Options, value: str) -> None:
+        self.opts.setdefault(name, []).append(value)
+
+    option.__doc__ = text
+    return option
+
+
+def makeService(options: Options) -> MultiService:
+    """The service tree that ``options`` ask for."""
+    globalLogPublisher.addObserver(_hush_plugin_cache)
+    try:
+        return App(settings=options.loaded.settings).service
+    except ApplicationError as error:
+        refuse(error)
+
+
+def refuse(error: ApplicationError) -> NoReturn:
+    """End with one line for each thing that is wrong.
+
+    :raises SystemExit: with status 1.
+    """
+    for line in str(error).splitlines():
+        print(f"duck: {line}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+@provider(ILogObserver)
+def _hush_plugin_cache(event: LogEvent) -> None:
+    """Where Twisted cannot write its cache of plugins, as in an installation that belongs to root, it says so at each
+    start; nobody needs to know."""
+    if str(event.get("format", "")).startswith("Unable to write to plugin cache"):
+        event.update(log_format="", log_level=LogLevel.debug)

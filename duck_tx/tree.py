@@ -1,0 +1,224 @@
+"""From settings to services: what runs, in which order, and who is handed what."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.web.resource import IResource
+
+from duck_tx import welcome
+from duck_tx.content.static import StaticFiles
+from duck_tx.gateway.django import LoadedProject
+from duck_tx.gateway.files import FileMount
+from duck_tx.gateway.project import Project, locate
+from duck_tx.gateway.service import DEFAULT_THREADS, GatewayService
+from duck_tx.gateway.wsgi import WSGIResource
+from duck_tx.http.forwarded import Trusted
+from duck_tx.http.limits import Limits
+from duck_tx.http.logservice import AccessLogService
+from duck_tx.http.nothing import NothingHere
+from duck_tx.http.router import Router
+from duck_tx.http.service import ServerService
+from duck_tx.http.site import Site
+from duck_tx.process.check import CheckService, run_checks
+from duck_tx.process.hook import Hook, HookService
+from duck_tx.process.meta import MetaService, check_state_directory, make_state_directory
+from duck_tx.process.port import bind, explained
+from duck_tx.process.sequence import Sequence
+from duck_tx.process.signals import Action, Handler, SignalService
+from duck_tx.proxy.resource import ReverseProxy
+from duck_tx.settings import HttpSettings, Settings
+
+__all__ = ["Tree"]
+
+_JOIN_AT_LEAST = 0.5
+"""Seconds for threads to end, even where the grace is over."""
+
+
+class Tree:
+    """The services of one App.  Making it opens nothing.
+
+    :ivar service: the root; its children start from the top of this list down, and stop upwards.
+    :param settings: what to run.
+    :param reactor: where.
+    :param up: called when everything is up.
+    :param down: called before anything goes down.
+    :param failed: told when something could not start.
+    :param interrupt: called on SIGINT and SIGTERM with the earlier handler.
+    :param describe: the metadata of this moment.
+    :param takes_signals: a start takes the signals over; otherwise :attr:`signals` can do so later.
+    :param skip_setup: Django has been set up by the embedding program.
+    :raises ApplicationError: if there is no such project.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        *,
+        up: Hook,
+        down: Hook,
+        failed: Callable[[BaseException], object],
+        interrupt: Callable[[signal.Signals, Handler | None], object],
+        describe: Callable[[], Mapping[str, object]],
+        takes_signals: bool = True,
+        skip_setup: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.project = _locate(settings, skip_setup) if settings.gateway.enabled else None
+        self.state_directory = state_directory(settings, self.project)
+        self.router = Router(NothingHere())
+
+        self.access_log = AccessLogService(settings.log, reactor)
+        self.site = Site(
+            self.router,
+            reactor=reactor,
+            limits=_limits(settings.http),
+            trusted=Trusted(settings.proxy.trusted),
+            log=self.access_log.log if settings.log.access else None,
+            server_header=settings.http.server_header,
+        )
+        self.server = ServerService(
+            reactor,
+            self.site,
+            self._bind,
+            lambda error, port: explained(error, settings.server.addr, port),
+            backlog=settings.server.backlog,
+            grace=settings.server.grace,
+        )
+        self.gateway = GatewayService(
+            reactor,
+            settings.gateway,
+            self._prepare,
+            self._loaded,
+            lambda: max(self.server.grace_left, _JOIN_AT_LEAST),
+            threads=threads(settings),
+            use_finders=settings.server.debug,
+            skip_setup=skip_setup,
+        )
+        self.meta = MetaService(self.state_directory, describe)
+
+        self.signals = SignalService(reactor, self._actions(interrupt), at_start=takes_signals)
+
+        self.service = Sequence(failed)
+        if not settings.server.no_checks:
+            self._add("checks", CheckService(self._checks()))
+        self._add("signals", self.signals)
+        self._add("access log", self.access_log)
+        if self.project is not None:
+            self._add("django", self.gateway)
+        self._add("server", self.server)
+        self._add("metadata", self.meta)
+        self._add("hooks", HookService(up, down, reactor, settings.server.grace))
+
+    def _add(self, name: str, service: Any) -> None:
+        service.setName(name)
+        service.setServiceParent(self.service)
+
+    def run_checks(self) -> None:
+        """Look whether a start can succeed, without leaving anything behind.
+
+        :raises ApplicationError: the first thing that was found; any others are logged.
+        """
+        run_checks(self._checks())
+
+    def _checks(self) -> list[Callable[[], object]]:
+        return [self._check_port, partial(check_state_directory, self.state_directory), self.access_log.check]
+
+    def _check_port(self) -> None:
+        if self.server.address is None:
+            self._bind().close()
+
+    def _bind(self) -> socket.socket:
+        server = self.settings.server
+        return bind(server.addr, server.port, uses_ipv6=server.uses_ipv6)
+
+    def _actions(self, interrupt: Callable[[signal.Signals, Handler | None], object]) -> dict[signal.Signals, Action]:
+        def stop(number: signal.Signals, earlier: Handler | None) -> None:
+            self.server.announce_stop()
+            interrupt(number, earlier)
+
+        return {
+            signal.SIGINT: partial(stop, signal.SIGINT),
+            signal.SIGTERM: partial(stop, signal.SIGTERM),
+            signal.SIGUSR1: self._reopen_logs,
+        }
+
+    def _reopen_logs(self, earlier: Handler | None) -> None:
+        if earlier is not None:
+            earlier(signal.SIGUSR1, None)
+        self.access_log.reopen()
+
+    def _prepare(self) -> tuple[Project, list[str]]:
+        """On a thread, before the project is loaded: the project, and the commands that it needs first."""
+        project = self.project
+        assert project is not None
+        if project.kind != "welcome":
+            return project, []
+        server = self.settings.server
+        hosts = [name for name in (server.addr, server.domain) if name]
+        return project, welcome.prepare(make_state_directory(self.state_directory), hosts)
+
+    def _loaded(self, project: LoadedProject, gateway: WSGIResource) -> None:
+        """The project is there: put its files and its pages where requests will look for them."""
+        pages = ReverseProxy(gateway)
+        router = Router(pages)
+        for mount in project.mounts:
+            if self._serves(mount):
+                router.mount(mount.prefix, self._files(mount, pages))
+        self.router = router
+        self.site.resource = router
+
+    def _serves(self, mount: FileMount) -> bool:
+        content = self.settings.content
+        return content.media if mount.untrusted else content.static
+
+    def _files(self, mount: FileMount, pages: IResource) -> StaticFiles:
+        content = self.settings.content
+        return StaticFiles(
+            mount.root,
+            finder=mount.finder,
+            max_age=content.max_age,
+            immutable=content.immutable and not mount.untrusted,
+            precompressed=content.precompressed,
+            untrusted=mount.untrusted,
+            fallback=pages,
+        )
+
+
+def threads(settings: Settings) -> int:
+    """How many gateway threads these settings ask for; 0 is the reactor thread itself."""
+    if settings.gateway.threads is not None:
+        return settings.gateway.threads
+    workers = settings.server.workers
+    if workers == "auto":
+        return os.cpu_count() or 1
+    return workers if isinstance(workers, int) else DEFAULT_THREADS
+
+
+def state_directory(settings: Settings, project: Project | None) -> Path:
+    """Where this server keeps what outlives it: ``.duck`` beside the project, unless told otherwise."""
+    if settings.server.state_dir is not None:
+        return Path(settings.server.state_dir).absolute()
+    return Path(project.directory if project is not None else os.getcwd(), ".duck")
+
+
+def _locate(settings: Settings, skip_setup: bool) -> Project:
+    gateway = settings.gateway
+    return locate(
+        project=gateway.project,
+        django_settings=gateway.django_settings,
+        wsgi=gateway.wsgi,
+        fallback=welcome.SETTINGS_MODULE,
+        configured=skip_setup,
+    )
+
+
+def _limits(http: HttpSettings) -> Limits:
+    return Limits(**{name: getattr(http, name) for name in Limits.__slots__ if hasattr(http, name)})
