@@ -1,0 +1,1 @@
+"""duck_tx measured beside other servers: same Django project, same run. ``python -m benchmarks``."""

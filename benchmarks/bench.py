@@ -1,0 +1,51 @@
+"""One run: what all its measurements share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.load import Wrk
+from benchmarks.process import Running, free_port, running
+from benchmarks.project import Project, environment
+from benchmarks.servers import Place, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Times in seconds. ``peers`` holds the peers' programs; the run removes ``scratch`` when it ends."""
+
+    project: Project
+    peers: Path
+    scratch: Path
+    wrk: Wrk
+    server_core: int
+    seconds: float
+    warm_up: float
+    idle_connections: int
+    upload_size: int
+
+    def place(self, server: Server) -> Place:
+        """A free port and the directory of this server, which it keeps from start to start."""
+        own = self.scratch / "".join(each if each.isalnum() else "-" for each in server.name)
+        own.mkdir(exist_ok=True)
+        return Place(free_port(), self.project, self.peers, own)
+
+    @property
+    def cores(self) -> frozenset[int]:
+        """The core of the server and that of the load."""
+        return frozenset({self.server_core, self.wrk.core})
+
+    @contextlib.contextmanager
+    def start(self, server: Server, place: Place | None = None) -> Iterator[Running]:
+        """A fresh process of the server, ready, on its core; ended on the way out.
+
+        :raises StartError: if it does not become ready.
+        """
+        place = place or self.place(server)
+        env = environment(server.env(place))
+        argv, cwd, log = server.command(place), server.cwd(place), place.scratch / "output.log"
+        with running(argv, env, cwd, place.port, server.ready_path, self.server_core, log) as process:
+            yield process

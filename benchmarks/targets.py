@@ -1,0 +1,97 @@
+"""The figures that duck_tx is held to, as formulas over the results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks import cases, servers
+from benchmarks.metric import Metric, Results
+from benchmarks.servers import DUCK, DUCK_INLINE, GRANIAN, GUNICORN_SYNC, GUNICORN_THREADS
+
+Measured = Callable[[Results], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``measured`` is compared with ``bound``; ``unit`` follows the number."""
+
+    title: str
+    bound: float
+    unit: str
+    measured: Measured
+    at_least: bool = True
+
+    def met(self, results: Results) -> bool | None:
+        """None if the measurements it needs are not there."""
+        value = self.measured(results)
+        if value is None:
+            return None
+        return value >= self.bound if self.at_least else value <= self.bound
+
+
+def _best(results: Results, case: str, names: tuple[str, ...], metric: Metric) -> float | None:
+    found = [value for name in names if (value := results.value(case, name, metric)) is not None]
+    return max(found) if found else None
+
+
+def _over_gunicorn(case: str) -> Measured:
+    def measured(results: Results) -> float | None:
+        mine = results.value(case, DUCK, Metric.RATE)
+        best = _best(results, case, (GUNICORN_SYNC, GUNICORN_THREADS), Metric.RATE)
+        return None if mine is None or not best else mine / best
+
+    return measured
+
+
+def _ratio(case: str, server: str, other: str, metric: Metric = Metric.RATE) -> Measured:
+    return lambda results: results.ratio(case, server, other, metric)
+
+
+def _value(case: str, server: str, metric: Metric) -> Measured:
+    return lambda results: results.value(case, server, metric)
+
+
+def _log_cost(results: Results) -> float | None:
+    ratio = results.ratio(cases.LOGGED, servers.DUCK_LOGGED, DUCK, Metric.RATE)
+    return None if ratio is None else (1 - ratio) * 100
+
+
+def _idle_effect(results: Results) -> float | None:
+    busy = results.value(cases.IDLE, DUCK, Metric.P99)
+    quiet = results.value(cases.IDLE, DUCK, Metric.QUIET_P99)
+    return None if busy is None or not quiet else busy / quiet
+
+
+TARGETS: tuple[Target, ...] = (
+    Target("hello, over granian", 1.0, "x", _ratio(cases.HELLO, DUCK, GRANIAN)),
+    Target("hello with `--threads 0`, over granian", 1.1, "x", _ratio(cases.HELLO, DUCK_INLINE, GRANIAN)),
+    Target("hello, over gunicorn's better mode", 2.0, "x", _over_gunicorn(cases.HELLO)),
+    Target("page, over granian", 1.0, "x", _ratio(cases.PAGE, DUCK, GRANIAN)),
+    Target("page, over gunicorn's better mode", 1.35, "x", _over_gunicorn(cases.PAGE)),
+    Target("p99 of hello, over granian's", 1.0, "x", _ratio(cases.HELLO, DUCK, GRANIAN, Metric.P99), False),
+    Target("p99 of page, over granian's", 1.0, "x", _ratio(cases.PAGE, DUCK, GRANIAN, Metric.P99), False),
+    Target(
+        "a Twisted resource, over twisted.web",
+        1.8,
+        "x",
+        _ratio(cases.RESOURCE, servers.DUCK_RESOURCE, servers.SITE_RESOURCE),
+    ),
+    Target("cost of the JSON access log", 10.0, "%", _log_cost, False),
+    Target(
+        "longest reactor pause in 50 MB uploads",
+        20.0,
+        "ms",
+        _value(cases.MULTIPART, servers.DUCK_PROBED, Metric.PAUSE),
+        False,
+    ),
+    Target(
+        "start of the welcome project",
+        1200.0,
+        "ms",
+        _value(cases.WELCOME, servers.WELCOME_SITE, Metric.READY),
+        False,
+    ),
+    Target("memory of an idle connection", 12 * 1024, "bytes", _value(cases.IDLE, DUCK, Metric.EACH), False),
+    Target("p99 beside idle connections, over p99 without", 1.5, "x", _idle_effect, False),
+)
