@@ -6,13 +6,11 @@ import os
 import platform
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import duck_tx
-from duck_tx.tree import threads
-
-if TYPE_CHECKING:
-    from duck_tx.app import App
+from duck_tx.settings import Settings
+from duck_tx.tree import Tree, threads
 
 __all__ = ["banner", "metadata", "ready_line"]
 
@@ -26,17 +24,36 @@ _BANNER = r"""
 """
 
 
+class Subject(Protocol):
+    """The App, as far as it is told about."""
+
+    @property
+    def tree(self) -> Tree: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def addr(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def DOMAIN(self) -> str: ...
+    @property
+    def absolute_uri(self) -> str: ...
+    @property
+    def absolute_ws_uri(self) -> str: ...
+
+
 def banner() -> str:
     """The name, drawn, and the version."""
     return _BANNER.format(version=duck_tx.__version__)
 
 
-def ready_line(app: App) -> str:
+def ready_line(app: Subject) -> str:
     """One line: what is served, where, by what."""
     return f"ready: {_what(app)} at {app.absolute_uri} ({_threads(app)}, pid {os.getpid()}, {_seconds():.2f} s)"
 
 
-def _what(app: App) -> str:
+def _what(app: Subject) -> str:
     project = app.tree.project
     if project is None:
         return "no application"
@@ -45,7 +62,7 @@ def _what(app: App) -> str:
     return project.wsgi or project.settings_module or "the application"
 
 
-def _threads(app: App) -> str:
+def _threads(app: Subject) -> str:
     count = threads(app.settings)
     if not count:
         return "on the reactor thread"
@@ -63,7 +80,7 @@ def _seconds() -> float:
         return time.time() - _STARTED
 
 
-def metadata(app: App) -> Mapping[str, object]:
+def metadata(app: Subject) -> Mapping[str, object]:
     """What other programs may know: names, addresses, URLs, pid, versions, start time (seconds since the epoch)."""
     import django
     import twisted

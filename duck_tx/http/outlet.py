@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import deque
 from collections.abc import Callable
@@ -147,6 +148,7 @@ class SocketOutlet(Outlet):
         self._write = transport.getHandle().send
         self._unsent: deque[memoryview] = deque()
         self._registering = False
+        self._cut = False
         # Without it the second of two small sends waits for the client's acknowledgement, which comes late. A Unix
         # socket has no such option.
         with suppress(OSError):
@@ -154,7 +156,8 @@ class SocketOutlet(Outlet):
 
     def send(self, data: bytes) -> None:
         if self.backlogged:
-            self._unsent.append(memoryview(data))
+            if not self._cut:
+                self._unsent.append(memoryview(data))
             return
         try:
             taken = self._write(data)
@@ -174,6 +177,12 @@ class SocketOutlet(Outlet):
         except BlockingIOError:
             self._wait()
             return 0
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS):
+                raise
+            # Not every file system has it: read and send instead, from now on.
+            self.sendfile_works = False
+            return 0
         if taken == 0:
             raise EOFError("a file became shorter while it was sent")
         self.sent += taken
@@ -184,7 +193,13 @@ class SocketOutlet(Outlet):
     def half_close(self) -> None:
         self._transport.loseWriteConnection()
 
+    def abort(self) -> None:
+        self._cut = True
+        self._unsent.clear()
+        super().abort()
+
     def stop(self) -> None:
+        self._cut = True
         self._unsent.clear()
         super().stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -15,6 +16,7 @@ __all__ = ["MessageParser"]
 
 _log = Logger()
 _END = b"\r\n\r\n"
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t;][^\n]*)?\r\n")
 _OVERHEAD = 16
 """Bytes of chunk framing allowed for each byte of content."""
 
@@ -27,8 +29,8 @@ class MessageParser:
     """
 
     __slots__ = (
-        "_body", "_fed", "_headers", "_limits", "_llhttp", "_remaining", "_replaying", "_tail",
-        "complete", "keep_alive",
+        "_body", "_fed", "_headers", "_in_trailers", "_inside", "_limits", "_line", "_llhttp", "_remaining",
+        "_replaying", "complete", "keep_alive",
     )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
@@ -38,7 +40,9 @@ class MessageParser:
         self._body: Body | None = None
         self._remaining: int | None = None
         self._fed = 0
-        self._tail = b""
+        self._inside = 0
+        self._line = b""
+        self._in_trailers = False
         self._replaying = False
         self.complete = False
         self.keep_alive = True
@@ -93,7 +97,9 @@ class MessageParser:
         self._remaining = framing.length
         self._headers = []
         self._fed = 0
-        self._tail = b""
+        self._inside = 0
+        self._line = b""
+        self._in_trailers = False
         self._body = Body(limits.body_memory)
 
     @property
@@ -114,20 +120,43 @@ class MessageParser:
         return rest
 
     def _read_chunked(self, data: bytes) -> bytes:
-        """Feed llhttp up to each empty line, for it reads on into the next request and does not say where the
-        message ended; a message in chunks can only end at an empty line."""
-        before = len(self._tail)
-        window = self._tail + data
-        start = 0
-        while start < len(data):
-            end = window.find(_END, max(0, start + before - 3))
-            stop = len(data) if end < 0 else max(end + 4 - before, start + 1)
-            self._feed(data[start:stop])
-            start = stop
-            if self.complete:
-                return data[start:]
-        self._tail = window[-3:]
-        return b""
+        """Feed llhttp up to the end of the message, for it reads on into the next request and does not say where that
+        began."""
+        end = self._end_of_chunks(data)
+        self._feed(data if end is None else data[:end])
+        if end is None:
+            return b""
+        if not self.complete:
+            raise Rejected(400, "The request body is malformed.")
+        return data[end:]
+
+    def _end_of_chunks(self, data: bytes) -> int | None:
+        """Where in ``data`` the message ends, or the first fault in its framing that llhttp should see; ``None`` if it
+        goes on beyond ``data``."""
+        at, size = self._inside, len(data)
+        while at < size:
+            stop = data.find(b"\n", at) + 1
+            if not stop:
+                self._line += data[at:]
+                at = size
+                break
+            line = self._line + data[at:stop] if self._line else data[at:stop]
+            self._line = b""
+            at = stop
+            if self._in_trailers:
+                if line == b"\r\n":
+                    return at
+                continue
+            chunk = _CHUNK.fullmatch(line)
+            if chunk is None:
+                return at
+            length = int(chunk[1], 16)
+            if length:
+                at += length + 2
+            else:
+                self._in_trailers = True
+        self._inside = at - size
+        return None
 
     def _feed(self, data: bytes) -> None:
         assert self._body is not None

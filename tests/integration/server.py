@@ -10,6 +10,7 @@ Waiting is always for a fact and ends with a deadline; the message then holds al
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -24,6 +25,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -33,7 +35,7 @@ from uuid import uuid4
 import tests
 from tests.integration.example import EXAMPLE, example_data
 
-__all__ = ["CHECKOUT", "LAUNCHERS", "Answer", "Server", "serve", "wait_until"]
+__all__ = ["CHECKOUT", "LAUNCHERS", "Answer", "Server", "serve", "shared_server", "wait_until"]
 
 CHECKOUT = Path(tests.__file__).resolve().parent.parent
 
@@ -342,6 +344,15 @@ def serve(
     """A server that is ready, and goes with ``test``; the arguments are those of :class:`Server`."""
     server = Server(*options, launch=launch, project=project, environ=environ, files=files)
     test.addCleanup(server.close)
+    return server.start()
+
+
+@cache
+def shared_server(*options: str, environ: frozenset[tuple[str, str]] = frozenset()) -> Server:
+    """A server of the example project for tests that leave it as it is, started by the first of them; it is killed when
+    the test run ends."""
+    server = Server(*options, environ=dict(environ))
+    atexit.register(server.close)
     return server.start()
 
 

@@ -211,6 +211,10 @@ class CutTests(WireTestCase):
         self.assertTrue(received.endswith(b"\r\n\r\n5\r\nbegun\r\n"), received)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    async def test_nothing_leaves_after_a_resource_has_closed_the_connection(self) -> None:
+        received = await self.ask(get(b"/hang-up") + LAST)
+        self.assertTrue(received.endswith(b"\r\n\r\n1\r\nx\r\n"), received)
+
     async def test_a_small_response_leaves_in_one_piece(self) -> None:
         for path, last in ((b"/hello", b"Hello, world!"), (b"/pieces", b"one \r\n"), (b"/later", b"later\r\n")):
             client = await self.connect()

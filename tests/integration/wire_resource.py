@@ -158,6 +158,13 @@ def _push(request: Any) -> int:
     return NOT_DONE_YET
 
 
+def _hang_up(request: Any) -> int:
+    request.write(b"x")
+    request.loseConnection()
+    request.write(b"more")
+    return NOT_DONE_YET
+
+
 def _broken(request: Any) -> int:
     request.registerProducer(Failing(request, b"begun"), False)
     return NOT_DONE_YET
@@ -234,6 +241,7 @@ _ANSWERS: dict[str, Callable[[Any], Any]] = {
     "pull": _pull,
     "push": _push,
     "broken": _broken,
+    "hang-up": _hang_up,
     "unbegun": _unbegun,
     "fixed": _declared(b"10", b"01234", b"56789"),
     "short": _declared(b"10", b"0123"),

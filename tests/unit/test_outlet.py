@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import Any
@@ -220,6 +221,17 @@ class SocketOutletTests(AsyncTestCase):
         self.assertEqual(self.owner.told[0], "blocked")
         self.assertEqual(self.owner.told[-1], "drained")
         self.assertIn("progressed", self.owner.told)
+
+    async def test_a_send_for_which_there_is_no_room_at_all_waits(self) -> None:
+        outlet = self.owner.outlet
+        transport: Any = self.owner.transport
+        filled = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filled += transport.getHandle().send(b"x" * 65_536)
+        outlet.send(b"abc")
+        self.assertEqual((outlet.backlogged, outlet.sent), (True, 0))
+        self.assertEqual(await self.read(filled + 3), b"x" * filled + b"abc")
 
     async def test_it_can_wait_for_the_client_again_and_again(self) -> None:
         outlet = self.owner.outlet

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from twisted.internet.task import Clock
 
@@ -13,7 +14,7 @@ class OneTurn(Clock):
 
     def turn(self) -> None:
         """Make the calls that are due now, without those they schedule."""
-        due = self.getDelayedCalls()
+        due: list[Any] = list(self.getDelayedCalls())
         self.calls = []
         for call in due:
             call.called = 1

@@ -1,0 +1,186 @@
+"""A headless Chromium, led through chromedriver's plain HTTP interface (W3C WebDriver).
+
+browser = browse(self)
+browser.open(f"{server.uri}/login/")
+browser.find("input[name=username]").type("admin")
+browser.find("button").click()
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from tests.integration.server import wait_until
+
+__all__ = ["Browser", "Element", "browse"]
+
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+"""The key that the standard gives a reference to an element."""
+
+_ARGUMENTS = (
+    "--headless=new",
+    # Without it Chromium does not run as root, which a container often is.
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    # Scrolling that takes its time would leave the driver clicking beside its target.
+    "--force-prefers-reduced-motion",
+    "--window-size=1280,900",
+)
+_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of the page that is open."""
+
+    browser: Browser
+    reference: str
+
+    def _ask(self, method: str, path: str, **values: object) -> Any:
+        return self.browser.ask(method, f"/element/{self.reference}/{path}", **values)
+
+    def click(self) -> None:
+        """Click it; a form or link that it sends or follows has answered when this returns."""
+        self._ask("POST", "click")
+
+    def type(self, text: str) -> None:
+        """Type into it; a file input takes the path of a file."""
+        self._ask("POST", "value", text=text)
+
+    @property
+    def text(self) -> str:
+        """The text as it is seen."""
+        return str(self._ask("GET", "text"))
+
+    def style(self, name: str) -> str:
+        """The computed value of a CSS property."""
+        return str(self._ask("GET", f"css/{name}"))
+
+
+class Browser:
+    """A browser with a profile of its own.  Its processes end with :meth:`close`."""
+
+    def __init__(self) -> None:
+        self._profile = mkdtemp(prefix="duck-browser-")
+        self._log = Path(self._profile, "driver.log")
+        self._session = ""
+        with self._log.open("wb") as log:
+            self._driver = subprocess.Popen(
+                ["chromedriver", "--port=0"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        started = re.compile(r"started successfully on port (\d+)")
+        wait_until(lambda: started.search(self._log.read_text()), _TIMEOUT, "chromedriver is up")
+        found = started.search(self._log.read_text())
+        assert found is not None
+        self._port = int(found[1])
+        options = {"args": [*_ARGUMENTS, f"--user-data-dir={self._profile}/profile"]}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        self._session = self._send("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+
+    def _send(self, method: str, path: str, values: object = None) -> Any:
+        client = HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT)
+        try:
+            body = None if method in ("GET", "DELETE") else json.dumps(values or {})
+            client.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            response = client.getresponse()
+            answer = json.loads(response.read())["value"]
+        finally:
+            client.close()
+        if response.status != 200:
+            raise AssertionError(f"{method} {path}: {answer['error']}: {answer['message']}")
+        return answer
+
+    def ask(self, method: str, path: str, **values: object) -> Any:
+        """One command of the session.
+
+        :raises AssertionError: with the driver's words, if it fails.
+        """
+        return self._send(method, f"/session/{self._session}{path}", values)
+
+    def open(self, url: str) -> None:
+        """Open a page, and wait for all that it loads."""
+        self.ask("POST", "/url", url=url)
+
+    @property
+    def url(self) -> str:
+        return str(self.ask("GET", "/url"))
+
+    @property
+    def title(self) -> str:
+        return str(self.ask("GET", "/title"))
+
+    def find(self, selector: str) -> Element:
+        """The first element for a CSS selector.
+
+        :raises AssertionError: if there is none.
+        """
+        found = self.ask("POST", "/element", using="css selector", value=selector)
+        return Element(self, found[_ELEMENT])
+
+    def count(self, selector: str) -> int:
+        """How many elements there are for a CSS selector."""
+        return len(self.ask("POST", "/elements", using="css selector", value=selector))
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """What a JavaScript function of this body returns."""
+        return self.ask("POST", "/execute/sync", script=script, args=list(arguments))
+
+    def loaded(self) -> dict[str, int]:
+        """The status of everything that the page has loaded, by URL."""
+        script = "return performance.getEntriesByType('resource').map(each => [each.name, each.responseStatus])"
+        return dict(self.run(script))
+
+    def complaints(self) -> list[str]:
+        """What the console has said at the levels of warnings and errors since it was last asked."""
+        entries = self.ask("POST", "/se/log", type="browser")
+        return [entry["message"] for entry in entries if entry["level"] in ("WARNING", "SEVERE")]
+
+    def close(self) -> None:
+        """End the browser and its driver, and remove the profile."""
+        if self._session:
+            with suppress(OSError, AssertionError):
+                self._send("DELETE", f"/session/{self._session}")
+        # The driver leads a process group of its own; a browser that has not ended belongs to it.
+        with suppress(ProcessLookupError):
+            os.killpg(self._driver.pid, signal.SIGKILL)
+        self._driver.wait()
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+
+@cache
+def _shared_browser() -> Browser:
+    browser = Browser()
+    atexit.register(browser.close)
+    return browser
+
+
+def browse() -> Browser:
+    """The browser of this test run, with nothing left of who used it before: no page, no cookie, no complaint."""
+    browser = _shared_browser()
+    browser.open("about:blank")
+    browser.ask("POST", "/goog/cdp/execute", cmd="Network.clearBrowserCookies", params={})
+    browser.complaints()
+    return browser

@@ -1,0 +1,94 @@
+"""The metadata of a running server, and the state directory that it is in."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from stat import S_IMODE
+
+from duck_tx.errors import ApplicationError
+from duck_tx.process.meta import MetaService, check_state_directory, make_state_directory
+from tests.case import UnitTestCase
+
+
+class StateDirectoryTests(UnitTestCase):
+    def setUp(self) -> None:
+        self.root = Path(self.mktemp())
+        self.root.mkdir(parents=True)
+
+    def test_it_is_made_for_its_owner_only(self) -> None:
+        path = make_state_directory(self.root / "a" / "b")
+        self.assertEqual(S_IMODE(path.stat().st_mode), 0o700)
+
+    def test_one_that_is_there_is_taken_as_it_is(self) -> None:
+        self.root.chmod(0o755)
+        make_state_directory(self.root)
+        self.assertEqual(S_IMODE(self.root.stat().st_mode), 0o755)
+
+    def test_a_check_makes_nothing(self) -> None:
+        check_state_directory(self.root / "a" / "b")
+        check_state_directory(self.root)
+        self.assertEqual(list(self.root.iterdir()), [])
+
+    def test_a_file_in_the_way_is_named(self) -> None:
+        file = self.root / "file"
+        file.touch()
+        for path in (file, file / "state"):
+            with self.assertRaises(ApplicationError) as caught:
+                make_state_directory(path)
+            self.assertEqual(
+                str(caught.exception),
+                f"the state directory {path} cannot be made: {file} is not a directory. "
+                "Choose another with --state-dir.",
+            )
+
+    def test_a_directory_that_this_user_cannot_write_is_named(self) -> None:
+        # Root may write anywhere, so whether somebody may is asked of a directory where nobody can: /proc.
+        for path, reason in (
+            (Path("/proc/self/task"), "/proc/self/task cannot be"),
+            (Path("/proc/state"), "/proc/state cannot be made"),
+        ):
+            with self.assertRaises(ApplicationError) as caught:
+                make_state_directory(path / "x" if os.geteuid() == 0 and path.exists() else path)
+            self.assertIn(str(path), str(caught.exception), reason)
+
+
+class MetaTests(UnitTestCase):
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp())
+        self.path = self.directory / "meta.json"
+        self.found: dict[str, object] = {"pid": os.getpid(), "port": 1}
+        self.service = MetaService(self.directory, lambda: self.found)
+
+    def test_it_is_written_at_the_start_and_removed_at_the_stop(self) -> None:
+        self.service.startService()
+        self.assertEqual(json.loads(self.path.read_text()), self.found)
+        self.service.stopService()
+        self.assertEqual(list(self.directory.iterdir()), [])
+
+    def test_it_is_written_anew_whole_and_returned(self) -> None:
+        self.service.startService()
+        with self.path.open() as reader:
+            self.found = {"pid": os.getpid(), "port": 2}
+            self.assertEqual(self.service.record(), self.found)
+            self.assertEqual(json.load(reader)["port"], 1)
+        self.assertEqual(json.loads(self.path.read_text())["port"], 2)
+        self.assertEqual(list(self.directory.iterdir()), [self.path])
+
+    def test_that_of_another_process_stays(self) -> None:
+        self.service.startService()
+        for text in ('{"pid": 1}', "[]", "no json"):
+            self.path.write_text(text)
+            self.service.stopService()
+            self.assertEqual(self.path.read_text(), text)
+
+    def test_a_stop_without_a_start_does_nothing(self) -> None:
+        self.service.stopService()
+        self.assertFalse(self.directory.exists())
+
+    def test_what_cannot_be_written_is_said_and_leaves_nothing(self) -> None:
+        (self.path / "in the way").mkdir(parents=True)
+        with self.assertRaisesRegex(ApplicationError, r"meta.json cannot be written: .*Choose another"):
+            self.service.startService()
+        self.assertEqual(list(self.directory.iterdir()), [self.path])
