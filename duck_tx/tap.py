@@ -129,9 +129,14 @@ def makeService(options: Options) -> MultiService:
     """The service tree that ``options`` ask for."""
     globalLogPublisher.addObserver(_hush_plugin_cache)
     try:
-        return App(settings=options.loaded.settings).service
+        app = App(settings=options.loaded.settings)
+        parent = options.parent
+        if parent is not None and not parent.get("nodaemon", True) and not app.settings.server.no_checks:
+            # A process in the background has nobody to tell.
+            app.tree.run_checks()
     except ApplicationError as error:
         refuse(error)
+    return app.service
 
 
 def refuse(error: ApplicationError) -> NoReturn:

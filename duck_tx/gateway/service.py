@@ -21,7 +21,7 @@ __all__ = ["DEFAULT_THREADS", "GatewayService"]
 _log = Logger()
 
 DEFAULT_THREADS = 10
-_YOUNGEST_AT_MOST = 10_000
+_YOUNGEST_AT_MOST = 2_000
 
 
 class GatewayService(Service):

@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
-import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 __all__ = ["exit_by", "exit_with"]
 
 
 def exit_with(status: int) -> None:
-    """Have this process end with ``status``.
+    """Have this process end with ``status``, whatever its main program says.
 
-    ``twistd`` ends with 0 however its application fared, once the reactor has run.  So the status is set by the last of
-    the functions that Python calls at exit, when everything else has been closed.
+    ``twistd`` ends with 0 however its application fared, once the reactor has run.
     """
-    _at_the_very_end(lambda: os._exit(status))
+    _last.act = partial(os._exit, status)
 
 
 def exit_by(number: signal.Signals) -> NoReturn:
-    """End this process by a signal, after Python's exit functions: so shells and supervisors tell a process that was
-    asked to end from one that failed.
+    """End this process by a signal, after all else that Python does at exit: so shells and supervisors tell a process
+    that was asked to end from one that failed.
 
     :raises SystemExit: with the status that a shell shows for it.
     """
-
-    def end() -> None:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    _at_the_very_end(end)
+    signal.signal(number, signal.SIG_DFL)
+    _last.act = partial(os.kill, os.getpid(), number)
     raise SystemExit(128 + number)
 
 
-def _at_the_very_end(end: Callable[[], object]) -> None:
-    def last() -> None:
-        atexit.unregister(last)
-        # Functions registered before this one come after it: run them now, for there is no after.
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        end()
+class _Last:
+    """Acts when the interpreter clears this module.
 
-    atexit.register(last)
+    By then threads have been waited for, exit functions called, and output is written.  A function registered with
+    ``atexit`` would not do: those registered before it come after it.
+
+    :ivar act: what is done then, if anything.
+    """
+
+    act: Callable[[], object] | None = None
+
+    def __del__(self) -> None:
+        if self.act is not None:
+            self.act()
+
+
+_last = _Last()

@@ -48,7 +48,7 @@ class WelcomeTests(_Case):
         browser.open(server.uri)
         browser.find("input[name=name]").type("Donald <b>")
         browser.find("[name=message]").type("Quack & quack")
-        browser.find("form button").click()
+        browser.find("form button").follow()
         self.assertIn("Thank you, Donald <b>.", browser.find("#guestbook .done").text)
         self.assertEqual(browser.find(".entry.mine p").text, "Quack & quack")
         self.assertEqual(browser.url, f"{server.uri}/#guestbook")
@@ -63,7 +63,7 @@ class WelcomeTests(_Case):
         browser.open(f"{server.uri}/admin/")
         _log_in(browser)
         self.assertIn("Site administration", browser.title)
-        browser.find("a[href='/admin/guestbook/entry/']").click()
+        browser.find("a[href='/admin/guestbook/entry/']").follow()
         self.assertIn("Select entry", browser.title)
         self.fine(browser)
 
@@ -86,7 +86,7 @@ class ExampleTests(_Case):
         browser.find("input[name=title]").type("From a browser")
         browser.find("input[name=author]").type("Chromium")
         browser.find("textarea[name=body]").type("It works.")
-        browser.find("input[name=_save]").click()
+        browser.find("input[name=_save]").follow()
         self.assertIn("was added successfully", browser.find(".messagelist").text)
         self.assertEqual(browser.url, f"{self.server.uri}/admin/pages/article/")
         self.fine(browser)
@@ -97,7 +97,7 @@ class ExampleTests(_Case):
         browser = self.browser
         browser.open(f"{self.server.uri}/form")
         browser.find("input[name=text]").type("Written in Chromium")
-        browser.find("form button").click()
+        browser.find("form button").follow()
         self.assertEqual(browser.find("li").text, "Written in Chromium")
         self.assertEqual(browser.find("#visits").text, "Visits in this session: 2")
         self.assertEqual(browser.find("nav").style("display"), "flex")
@@ -113,7 +113,7 @@ class ExampleTests(_Case):
             "<input type=file name=file><button>Send</button></form>'"
         )
         browser.find("input").type(str(file))
-        browser.find("button").click()
+        browser.find("button").follow()
         answer = json.loads(browser.find("body").text)
         self.assertEqual(answer["files"][0]["name"], file.name)
         self.assertEqual(answer["files"][0]["sha256"], hashlib.sha256(file.read_bytes()).hexdigest())
@@ -133,4 +133,4 @@ class ExampleTests(_Case):
 def _log_in(browser: Browser) -> None:
     browser.find("input[name=username]").type("admin")
     browser.find("input[name=password]").type("admin")
-    browser.find("input[type=submit]").click()
+    browser.find("input[type=submit]").follow()

@@ -3,7 +3,7 @@
 browser = browse(self)
 browser.open(f"{server.uri}/login/")
 browser.find("input[name=username]").type("admin")
-browser.find("button").click()
+browser.find("button").follow()
 """
 
 from __future__ import annotations
@@ -55,9 +55,12 @@ class Element:
     def _ask(self, method: str, path: str, **values: object) -> Any:
         return self.browser.ask(method, f"/element/{self.reference}/{path}", **values)
 
-    def click(self) -> None:
-        """Click it; a form or link that it sends or follows has answered when this returns."""
+    def follow(self) -> None:
+        """Click it, and wait for the page that comes of it: the driver itself may return before the old one is gone."""
+        self.browser.run("window.isOld = true")
         self._ask("POST", "click")
+        arrived = "return !window.isOld && document.readyState === 'complete'"
+        wait_until(lambda: self.browser.run(arrived), _TIMEOUT, "the next page")
 
     def type(self, text: str) -> None:
         """Type into it; a file input takes the path of a file."""

@@ -13,8 +13,8 @@ _POLL = 0.01
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Answers with the path. ``/wait...`` first waits until there is a file ``gate`` in the working directory, and says
-    on standard error that it does; ``/drip...`` sends a piece before and one after; ``/stuck`` never answers; ``/sleep``
-    takes as many milliseconds as the query says."""
+    on standard error that it does; ``/drip...`` sends a piece before and one after; ``/stuck`` never answers;
+    ``/sleep`` takes as many milliseconds as the query says."""
     path = environ["PATH_INFO"]
     body = path.encode()
     if path == "/stuck":

@@ -161,9 +161,17 @@ class DaemonTests(UnitTestCase):
         os.kill(pid, signal.SIGTERM)
         wait_until(lambda: server.left_behind() == [], 20, "the daemon is gone")
 
-    def test_a_daemon_that_cannot_start_says_so_in_its_log_and_leaves_nothing(self) -> None:
-        server = self._begin(DUCK_LOG__FILE="/nowhere/access.log")
-        server.exit(30)
+    def test_what_the_checks_find_is_said_before_the_process_goes_to_the_background(self) -> None:
+        server = self._begin(DUCK_LOG__FILE="/nowhere/access.log", DUCK_SERVER__STATE_DIR="/dev/null/state")
+        self.assertEqual(server.exit(30), 1)
+        self.assertEqual(len(server.lines("duck: ")), 2)
+        self.assertIn("duck: the access log /nowhere/access.log cannot be opened", server.log)
+        self.assertIn("duck: the state directory /dev/null/state cannot be made", server.log)
+        self.assertEqual(server.left_behind(), [])
+
+    def test_what_is_found_later_is_in_the_log_and_nothing_is_left(self) -> None:
+        server = self._begin(DUCK_GATEWAY__COMMANDS_ON_STARTUP='["migrat"]')
+        self.assertEqual(server.exit(30), 0)
         log = server.directory / "twistd.log"
-        wait_until(lambda: log.exists() and "duck: the access log" in log.read_text(), 30, "the line in the log")
+        wait_until(lambda: log.exists() and "no command 'migrat'" in log.read_text(), 30, "the line in the log")
         wait_until(lambda: server.left_behind() == [], 20, "the daemon is gone")

@@ -43,9 +43,7 @@ def _run(*command: str | Path, cwd: Path, path: Path | None = None) -> str:
     :raises AssertionError: if it failed, with what it printed.
     """
     environ = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE")
+        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE")
     }
     if path is not None:
         environ["PYTHONPATH"] = str(path)
@@ -120,9 +118,7 @@ class PackagingTests(UnitTestCase):
             self.site / "twisted",
             ignore=ignore_patterns("test", "dropin.cache"),
         )
-        (self.site / "others.pth").write_text(
-            "\n".join(sysconfig.get_path(n) for n in ("purelib", "platlib"))
-        )
+        (self.site / "others.pth").write_text("\n".join(sysconfig.get_path(n) for n in ("purelib", "platlib")))
 
     def pip(self, *arguments: str | Path) -> str:
         options = ("--quiet", "--disable-pip-version-check")
@@ -172,9 +168,7 @@ class PackagingTests(UnitTestCase):
     def test_checkout_has_the_command_without_an_installation(self) -> None:
         self.assertNotIn("  duck  ", self.twistd_help())
         self.assertIn("  duck  ", _run(self.python, "-m", "twisted", "--help", cwd=self.source))
-        self.assertIn(
-            "  duck  ", _run(self.python, "-P", "-c", _TWISTD, "--help", cwd=self.work, path=self.source)
-        )
+        self.assertIn("  duck  ", _run(self.python, "-P", "-c", _TWISTD, "--help", cwd=self.work, path=self.source))
 
     def test_command_is_listed_quietly_where_the_plugin_cache_cannot_be_written(self) -> None:
         self.install_wheel()

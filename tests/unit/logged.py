@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from zope.interface import provider
 
 
 @contextmanager
@@ -13,6 +14,7 @@ def logged_lines() -> Iterator[list[str]]:
     """The text of every event that is logged within, in order."""
     lines: list[str] = []
 
+    @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
         lines.append(formatEvent(event))
 

@@ -18,11 +18,7 @@ _TEXT = rb"(?:[ !#-\[\]-~]|\\x[0-9a-f]{2})*"
 COMBINED = re.compile(
     rb"(?P<client>[!-~]+) - - \[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "
     rb'"(?P<request>' + _TEXT + rb')" (?P<status>\d{3}) (?P<bytes>\d+|-) '
-    rb'"(?P<referer>'
-    + _TEXT
-    + rb')" "(?P<agent>'
-    + _TEXT
-    + rb')" (?P<request_id>[!-~]+) (?P<took>\d+\.\d{3})\n'
+    rb'"(?P<referer>' + _TEXT + rb')" "(?P<agent>' + _TEXT + rb')" (?P<request_id>[!-~]+) (?P<took>\d+\.\d{3})\n'
 )
 FIELDS = (
     *("time", "client", "method", "target", "protocol", "status", "bytes", "duration_ms", "referer"),
@@ -168,9 +164,7 @@ class JSONLineTests(UnitTestCase):
 
     def test_what_a_client_did_not_send_is_null(self) -> None:
         read = json.loads(json_line(Answer(Origin("", 0, "http", b"", "i")), BEGAN, 0.0))
-        self.assertEqual(
-            (read["referer"], read["user_agent"], read["client"], read["host"]), (None, None, "", "")
-        )
+        self.assertEqual((read["referer"], read["user_agent"], read["client"], read["host"]), (None, None, "", ""))
 
     def test_what_a_client_sent_empty_is_empty(self) -> None:
         for uri in (b"/", b"/\xff"):

@@ -44,9 +44,7 @@ ABOUT = About("2026-01-02", 3, 6, 32, {"processor": "one", "cores": "2"})
 
 def results(*values: tuple[str, str, Metric, float], failures: tuple[Failure, ...] = ()) -> Results:
     """Results with one sample for each case, server, metric and value; the rounds count up."""
-    samples = [
-        Sample(case, server, n, metric, value) for n, (case, server, metric, value) in enumerate(values)
-    ]
+    samples = [Sample(case, server, n, metric, value) for n, (case, server, metric, value) in enumerate(values)]
     return Results(samples, list(failures))
 
 
@@ -68,9 +66,7 @@ class WrkOutput(UnitTestCase):
         self.assertIn("not one", str(self.assertRaises(LoadError, parse, text)))
 
     def test_output_without_figures_is_shown(self) -> None:
-        error = self.assertRaises(
-            LoadError, parse, "unable to connect to 127.0.0.1:8000 Connection refused\n"
-        )
+        error = self.assertRaises(LoadError, parse, "unable to connect to 127.0.0.1:8000 Connection refused\n")
         self.assertIn("unable to connect", str(error))
 
 
@@ -129,9 +125,7 @@ class Targets(UnitTestCase):
 
 class Report(UnitTestCase):
     def test_a_table_has_its_numbers_to_the_right(self) -> None:
-        self.assertEqual(
-            table(["server", "hello"], [["a", "1"]]), "| server | hello |\n| --- | ---: |\n| a | 1 |\n"
-        )
+        self.assertEqual(table(["server", "hello"], [["a", "1"]]), "| server | hello |\n| --- | ---: |\n| a | 1 |\n")
 
     def test_milliseconds_keep_three_digits(self) -> None:
         self.assertEqual(
@@ -181,8 +175,7 @@ class Chart(UnitTestCase):
         """Class and width of every bar, in the order drawn."""
         root = ElementTree.fromstring(svg)
         return {
-            each.attrib["class"]: float(each.attrib["width"])
-            for each in root.iter("{http://www.w3.org/2000/svg}rect")
+            each.attrib["class"]: float(each.attrib["width"]) for each in root.iter("{http://www.w3.org/2000/svg}rect")
         }
 
     def test_bars_start_at_zero_and_are_to_scale(self) -> None:
@@ -247,9 +240,7 @@ class Disturbance(UnitTestCase):
 
     def test_only_the_named_cores_count_and_idle_time_does_not(self) -> None:
         tick = 1 / os.sysconf("SC_CLK_TCK")
-        stat = (
-            "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 50 60 70 80 90 4 0 0\ncpu1 10 0 0 0 0 0 0 0 0 0\nintr 7 7\n"
-        )
+        stat = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 50 60 70 80 90 4 0 0\ncpu1 10 0 0 0 0 0 0 0 0 0\nintr 7 7\n"
         self.assertAlmostEqual(user_seconds(stat, {0}), 7 * tick)
         self.assertAlmostEqual(user_seconds(stat, {0, 1}), 17 * tick)
 

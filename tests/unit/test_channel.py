@@ -230,6 +230,20 @@ class Told:
         self.told.append("stop")
 
 
+class LastResponseTests(WireCase):
+    def test_what_a_client_sent_ahead_is_read_away_after_the_last_response(self) -> None:
+        waiting = Waiting()
+        connection = self.connect(self.site_of(waiting, linger_timeout=2))
+        connection.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), *[b"x" * 50_000] * 10)
+        self.assertEqual(connection.wire.producerState, "paused")
+        waiting.requests[0].finish()
+        connection.settle()
+        self.assertEqual(connection.held_back, 0)
+        self.assertEqual(connection.channel.phase, Phase.LINGER)
+        self.wait(4)
+        self.assertTrue(connection.wire.aborted)
+
+
 class ClientGoneTests(WireCase):
     def setUp(self) -> None:
         super().setUp()

@@ -17,9 +17,7 @@ _VALIDATORS = Validators(_ETAG, _MODIFIED, _DATE)
 
 
 def _outcome(**asked: bytes) -> Outcome:
-    return precondition(
-        {name.replace("_", "-").encode(): value for name, value in asked.items()}, _VALIDATORS
-    )
+    return precondition({name.replace("_", "-").encode(): value for name, value in asked.items()}, _VALIDATORS)
 
 
 class PreconditionTests(UnitTestCase):

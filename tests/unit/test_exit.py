@@ -22,6 +22,13 @@ class ExitTests(UnitTestCase):
         code = "import sys; from duck_tx.process.exit import exit_with; exit_with(3); sys.exit(0)"
         self.assertEqual(_ends(code), (3, ""))
 
+    def test_the_last_word_counts(self) -> None:
+        code = (
+            "from duck_tx.process.exit import exit_with\nexit_with(3)\nexit_with(4)\n"
+            "import gc; gc.collect(); print('still here')"
+        )
+        self.assertEqual(_ends(code), (4, "still here\n"))
+
     def test_functions_registered_before_and_after_are_called_first_and_output_is_written(self) -> None:
         code = (
             "import atexit\nfrom duck_tx.process.exit import exit_with\n"

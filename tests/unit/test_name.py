@@ -114,9 +114,9 @@ class FileNameTests(UnitTestCase):
 
     @given(
         st.lists(
-            st.text(
-                st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/\\"), min_size=1
-            ).filter(lambda segment: not segment.startswith(".")),
+            st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/\\"), min_size=1).filter(
+                lambda segment: not segment.startswith(".")
+            ),
             min_size=1,
             max_size=5,
         )

@@ -88,9 +88,7 @@ class RepresentationTests(UnitTestCase):
     def test_users_cannot_make_a_file_immutable_by_its_name(self) -> None:
         name = "a.0a1b2c3d4e5f.css"
         self.assertIn(b"immutable", dict(self._shown(name).fields)[b"Cache-Control"])
-        self.assertEqual(
-            dict(self._shown(name, presentation=_UPLOADS).fields)[b"Cache-Control"], b"max-age=60"
-        )
+        self.assertEqual(dict(self._shown(name, presentation=_UPLOADS).fields)[b"Cache-Control"], b"max-age=60")
 
     def test_without_siblings_nothing_varies(self) -> None:
         self.assertNotIn(b"Vary", dict(self._shown(presentation=_UPLOADS).fields))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.address import UNIXAddress
-
+from duck_tx.http.channel import Phase
 from duck_tx.http.site import Site
 from tests.unit.wire_case import GET, HELLO, Connection, Hello, Waiting, WireCase
 
@@ -35,10 +34,8 @@ class ConnectionLimitTests(WireCase):
 
     def test_peers_without_an_address_are_not_one_address(self) -> None:
         site = self.site_of(Hello(), max_connections_per_address=1)
-        for _ in range(3):
-            connection = Connection(site, self.clock)
-            connection.lose()
-            self.assertIs(type(site.buildProtocol(UNIXAddress(""))), type(connection.channel))
+        connections = [self.connect(site, client="") for _ in range(3)]
+        self.assertEqual([self.refused(each) for each in connections], [False] * 3)
 
 
 class FieldTests(WireCase):
@@ -117,6 +114,8 @@ class DrainTests(WireCase):
         self.waiting.requests[0].write(b"late")
         self.waiting.requests[0].finish()
         self.assertIn(b"Connection: close\r\n", connection.received)
+        # What the client has sent meanwhile must not turn the close into a reset.
+        self.assertEqual(connection.channel.phase, Phase.LINGER)
         self.assertTrue(connection.received.endswith(b"\r\n4\r\nlate\r\n0\r\n\r\n"))
         connection.lose()
         self.successResultOf(drained)

@@ -96,10 +96,7 @@ class MissingTests(StaticTestCase):
     def test_a_sibling_that_leads_outside_is_ignored(self) -> None:
         self.assertEqual(self.ask(b"css/site.css", (b"Accept-Encoding", b"br")).body, CSS)
 
-    @given(
-        st.lists(_STEP, max_size=8).map(b"".join)
-        | st.binary(max_size=30).map(quote_from_bytes).map(str.encode)
-    )
+    @given(st.lists(_STEP, max_size=8).map(b"".join) | st.binary(max_size=30).map(quote_from_bytes).map(str.encode))
     def test_no_path_leaves_the_root(self, path: bytes) -> None:
         request = self.ask(path, (b"Accept-Encoding", b"br"))
         self.assertIn(request.code, (200, 404))

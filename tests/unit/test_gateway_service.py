@@ -1,0 +1,158 @@
+"""The gateway's life: the project is loaded on a thread, served by threads, and both are let go."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from duck_tx.errors import ApplicationError
+from duck_tx.gateway.django import LoadedProject
+from duck_tx.gateway.project import Project
+from duck_tx.gateway.service import GatewayService
+from duck_tx.gateway.wsgi import WSGIResource
+from duck_tx.settings import GatewaySettings
+from tests.case import AsyncTestCase
+from tests.unit.logged import logged_lines
+
+
+class GatewayServiceTests(AsyncTestCase):
+    def setUp(self) -> None:
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+        self.told: list[tuple[LoadedProject, WSGIResource]] = []
+        self.patience = 5.0
+        self.directory = Path(self.mktemp()).absolute()
+        self.directory.mkdir()
+        self.addCleanup(setattr, sys, "path", sys.path[:])
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+
+    def service(self, source: str, *, threads: int = 2, freeze: bool = False) -> GatewayService:
+        name = f"served_{self.id().rpartition('.')[2]}"
+        (self.directory / f"{name}.py").write_text(source)
+        self.addCleanup(sys.modules.pop, name, None)
+        project = Project("wsgi", str(self.directory), wsgi=f"{name}:application")
+        service = GatewayService(
+            self.reactor,
+            GatewaySettings(gc_freeze=freeze),
+            lambda: (project, []),
+            lambda *told: self.told.append(told),
+            lambda: self.patience,
+            threads=threads,
+        )
+        self.addCleanup(lambda: self.stop(service))
+        return service
+
+    def start(self, service: GatewayService) -> Deferred[None]:
+        return Deferred.fromCoroutine(service.startService())
+
+    def stop(self, service: GatewayService) -> Deferred[None]:
+        return Deferred.fromCoroutine(service.stopService())
+
+    async def test_the_project_is_loaded_on_a_thread_and_handed_over_with_its_resource(self) -> None:
+        service = self.service("import threading\nplace = threading.current_thread().name\napplication = print\n")
+        self.assertIsNone(service.project)
+        await self.start(service)
+        (project, resource), *_ = self.told
+        self.assertIs(service.project, project)
+        self.assertIs(project.application, print)
+        self.assertIsInstance(resource, WSGIResource)
+        module = sys.modules[str(project.project.wsgi).partition(":")[0]]
+        self.assertEqual(module.place, "duck-load")
+
+    async def test_starting_twice_loads_once(self) -> None:
+        service = self.service("application = print\n")
+        await self.start(service)
+        await self.start(service)
+        self.assertEqual(len(self.told), 1)
+
+    async def test_what_cannot_be_loaded_fails_the_start(self) -> None:
+        service = self.service("application = (\n")
+        with self.assertRaisesRegex(ApplicationError, "line 1: '.' was never closed"):
+            await self.start(service)
+        self.assertEqual((self.told, service.project, service.threads), ([], None, None))
+
+    async def test_a_start_that_is_cancelled_does_not_wait_for_the_import(self) -> None:
+        service = self.service("import time\ntime.sleep(0.5)\napplication = print\n")
+        started = self.start(service)
+        started.cancel()
+        with self.assertRaises(CancelledError):
+            await started
+        await self.stop(service)
+        self.assertEqual(self.told, [])
+
+    async def test_the_stop_waits_for_threads_that_are_at_work(self) -> None:
+        service = self.service("application = print\n")
+        await self.start(service)
+        begun, go = threading.Event(), threading.Event()
+        self.occupy(service, begun, go)
+        stopped = self.stop(service)
+        self.assertFalse(stopped.called)
+        go.set()
+        await stopped
+        self.assertEqual((service.project, service.threads), (None, None))
+
+    def occupy(self, service: GatewayService, begun: threading.Event, go: threading.Event) -> None:
+        def work() -> None:
+            begun.set()
+            go.wait(30)
+
+        assert service.threads is not None
+        service.threads.callInThread(work)
+        self.assertTrue(begun.wait(30))
+        self.addCleanup(go.set)
+
+    async def test_the_stop_waits_no_longer_than_it_may_and_names_who_is_stuck(self) -> None:
+        service = self.service("application = print\n")
+        await self.start(service)
+        self.occupy(service, threading.Event(), threading.Event())
+        self.patience = 0.01
+        with logged_lines() as lines:
+            await self.stop(service)
+        self.assertEqual(lines, ["1 gateway threads did not end: duck-gateway-1"])
+
+    async def test_the_stop_need_not_wait_at_all(self) -> None:
+        service = self.service("application = print\n")
+        await self.start(service)
+        self.occupy(service, threading.Event(), threading.Event())
+        service.joins = False
+        self.assertTrue(self.stop(service).called)
+
+    async def test_without_threads_the_reactor_thread_is_used(self) -> None:
+        service = self.service("application = print\n", threads=0)
+        await self.start(service)
+        self.assertIsNone(service.threads)
+        self.assertEqual(len(self.told), 1)
+        await self.stop(service)
+        self.assertIsNone(service.project)
+
+    async def test_what_was_loaded_is_spared_by_the_collector_until_the_stop(self) -> None:
+        before = gc.get_threshold()
+        service = self.service("application = print\n", freeze=True)
+        await self.start(service)
+        self.assertGreater(gc.get_freeze_count(), 10_000)
+        self.assertGreater(gc.get_threshold()[0], before[0])
+        await self.stop(service)
+        self.assertEqual((gc.get_freeze_count(), gc.get_threshold()), (0, before))
+
+    async def test_new_threads_take_over_and_the_old_ones_finish(self) -> None:
+        service = self.service("application = print\n")
+        service.renew_threads()
+        self.assertEqual(self.told, [])
+        await self.start(service)
+        begun, go = threading.Event(), threading.Event()
+        self.occupy(service, begun, go)
+        first = service.threads
+        service.renew_threads()
+        self.assertIsNot(service.threads, first)
+        self.assertEqual(len(self.told), 2)
+        go.set()
+        assert first is not None
+        join: Callable[[float], list[str]] = first.join
+        self.assertEqual(join(30.0), [])

@@ -1,0 +1,90 @@
+"""What an App tells about itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import duck_tx
+from duck_tx.report import banner, metadata, ready_line
+from duck_tx.settings import Settings, override
+from duck_tx.tree import Tree
+from tests.case import UnitTestCase
+from tests.unit.reactor import HandedOver
+
+
+class _Subject:
+    """What an App has of what is told here."""
+
+    def __init__(self, **values: object) -> None:
+        changes = {"gateway.wsgi": "site.wsgi:application"} | {
+            key.replace("__", "."): value for key, value in values.items()
+        }
+        self.settings = override(Settings(), changes, "a test").settings
+        calls: Any = {"up": None, "down": None, "failed": None, "interrupt": None, "describe": None}
+        self.tree = Tree(self.settings, HandedOver(), **calls)
+        self.addr, self.port, self.DOMAIN = "0.0.0.0", 8123, "site.example"
+        self.absolute_uri, self.absolute_ws_uri = "http://site.example:8123", "ws://site.example:8123"
+
+
+class ReadyLineTests(UnitTestCase):
+    def test_it_says_what_where_by_what_and_how_long_it_took(self) -> None:
+        start = f"ready: site.wsgi:application at http://site.example:8123 (10 threads, pid {os.getpid()}, "
+        line = ready_line(_Subject())
+        self.assertTrue(line.startswith(start), line)
+        self.assertRegex(line.removeprefix(start), r"^\d+\.\d\d s\)$")
+
+    def test_it_says_how_the_application_is_called(self) -> None:
+        self.assertIn("(1 thread, ", ready_line(_Subject(gateway__threads=1)))
+        self.assertIn("(on the reactor thread, ", ready_line(_Subject(gateway__threads=0)))
+
+    def test_it_says_when_there_is_no_application_or_only_the_welcome_project(self) -> None:
+        self.assertIn("ready: no application at ", ready_line(_Subject(gateway__enabled=False)))
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        empty = self.mktemp()
+        os.mkdir(empty)
+        os.chdir(empty)
+        self.patch(os, "environ", {key: value for key, value in os.environ.items() if "DJANGO" not in key})
+        self.assertIn(
+            "ready: the welcome project (no manage.py was found here", ready_line(_Subject(gateway__wsgi=None))
+        )
+
+    def test_settings_stand_for_a_project_that_names_no_application(self) -> None:
+        subject = _Subject(gateway__wsgi=None, gateway__django_settings="site.settings")
+        self.assertIn("ready: site.settings at ", ready_line(subject))
+
+
+class MetadataTests(UnitTestCase):
+    def test_it_is_all_that_others_may_know(self) -> None:
+        found = dict(metadata(_Subject(gateway__threads=3)))
+        started = found.pop("started")
+        assert isinstance(started, float)
+        self.assertLess(abs(time.time() - started), 3600)
+        versions = found.pop("versions")
+        assert isinstance(versions, dict)
+        self.assertEqual(set(versions), {"duck_tx", "twisted", "django", "python"})
+        self.assertEqual(versions["duck_tx"], duck_tx.__version__)
+        self.assertEqual(
+            found,
+            {
+                "server": "duck_tx",
+                "addr": "0.0.0.0",
+                "port": 8123,
+                "domain": "site.example",
+                "protocol": "http",
+                "url": "http://site.example:8123",
+                "ws_url": "ws://site.example:8123",
+                "pid": os.getpid(),
+                "threads": 3,
+                "workers": 1,
+                "project": "site.wsgi:application",
+            },
+        )
+
+
+class BannerTests(UnitTestCase):
+    def test_it_names_the_version_and_fits_a_terminal(self) -> None:
+        self.assertIn(f"duck_tx {duck_tx.__version__}", banner())
+        self.assertLess(max(len(line) for line in banner().splitlines()), 80)

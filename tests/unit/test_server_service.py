@@ -1,0 +1,192 @@
+"""The listener and its site, from bind to the last connection, on the reactor of the test run."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from duck_tx.errors import PortError
+from duck_tx.http.service import ServerService
+from duck_tx.http.site import Site
+from duck_tx.process.port import bind, explained
+from tests.case import AsyncTestCase
+from tests.unit.wire_case import GET, Hello, Waiting
+
+
+class _Case(AsyncTestCase):
+    def setUp(self) -> None:
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+        self.waiting = Waiting()
+
+    def service(self, resource: Any = None, grace: float = 5.0, port: int = 0) -> ServerService:
+        self.site = Site(resource or Hello(), reactor=self.reactor)
+        self.site.last_word = 0.05
+        service = ServerService(
+            self.reactor,
+            self.site,
+            lambda: bind("127.0.0.1", port),
+            lambda error, taken: explained(error, "127.0.0.1", taken),
+            backlog=50,
+            grace=grace,
+        )
+        self.addCleanup(lambda: self.stop(service))
+        return service
+
+    def stop(self, service: ServerService) -> Deferred[None]:
+        return Deferred.fromCoroutine(service.stopService())
+
+    def connect(self, service: ServerService) -> socket.socket:
+        assert service.address is not None
+        client = socket.create_connection(service.address, 5)
+        client.setblocking(False)
+        self.addCleanup(client.close)
+        return client
+
+    async def until(self, fact: Any) -> Any:
+        """Let the reactor turn until ``fact()`` is true; the time-out of the test is the limit."""
+        while not (found := fact()):
+            await deferLater(self.reactor, 0.002, lambda: None)
+        return found
+
+    async def all_of(self, client: socket.socket) -> bytes:
+        """All that the server sends until it closes."""
+        received = b""
+        while True:
+            try:
+                data = client.recv(65536)
+            except BlockingIOError:
+                await deferLater(self.reactor, 0.002, lambda: None)
+                continue
+            if not data:
+                return received
+            received += data
+
+
+class StartTests(_Case):
+    async def test_it_binds_first_and_listens_later(self) -> None:
+        service = self.service()
+        self.assertIsNone(service.address)
+        service.privilegedStartService()
+        address = service.address
+        assert address is not None
+        self.assertFalse(service.listening)
+        self.assertRaises(ConnectionRefusedError, socket.create_connection, address, 5)
+        service.startService()
+        self.assertEqual((service.listening, service.address), (True, address))
+        client = self.connect(service)
+        client.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        self.assertIn(b"Hello, world!", await self.all_of(client))
+
+    async def test_starting_twice_is_starting_once(self) -> None:
+        service = self.service()
+        service.startService()
+        address = service.address
+        service.startService()
+        self.assertEqual(service.address, address)
+
+    async def test_a_bound_port_is_given_back_without_ever_listening(self) -> None:
+        service = self.service()
+        service.privilegedStartService()
+        address = service.address
+        assert address is not None
+        await self.stop(service)
+        self.assertIsNone(service.address)
+        bind(*address).close()
+
+    async def test_a_port_that_another_program_listens_on_first_is_named(self) -> None:
+        service = self.service()
+        service.privilegedStartService()
+        assert service.address is not None
+        other = bind(*service.address)
+        self.addCleanup(other.close)
+        other.listen()
+        with self.assertRaisesRegex(PortError, f"^port {service.address[1]} is in use by pid "):
+            service.startService()
+        self.assertFalse(service.listening)
+
+
+class StopTests(_Case):
+    async def test_what_is_in_flight_and_what_waits_to_be_accepted_is_answered(self) -> None:
+        service = self.service(self.waiting)
+        service.startService()
+        clients = [self.connect(service)]
+        clients[0].sendall(GET)
+        await self.until(lambda: self.waiting.requests)
+        # The reactor does not turn between here and the stop, so these are with the system.
+        clients += [self.connect(service) for _ in range(30)]
+        for client in clients[1:]:
+            client.sendall(GET)
+        stopped = self.stop(service)
+        await self.until(lambda: len(self.waiting.requests) == 31)
+        self.assertFalse(stopped.called)
+        for request in self.waiting.requests:
+            request.write(b"last")
+            request.finish()
+        for client in clients:
+            answer = await self.all_of(client)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"))
+            self.assertIn(b"\r\nConnection: close\r\n", answer)
+            client.close()
+        await stopped
+        self.assertEqual((service.listening, service.address), (False, None))
+
+    async def test_the_grace_ends_what_does_not_end_by_itself(self) -> None:
+        service = self.service(self.waiting, grace=0.05)
+        self.assertEqual(service.grace_left, 0.05)
+        service.startService()
+        client = self.connect(service)
+        client.sendall(GET)
+        await self.until(lambda: self.waiting.requests)
+        await self.stop(service)
+        self.assertEqual(service.grace_left, 0.0)
+        self.assertRaises(ConnectionResetError, client.recv, 1)
+
+    async def test_the_grace_can_be_ended_at_once(self) -> None:
+        service = self.service(self.waiting, grace=60.0)
+        service.startService()
+        client = self.connect(service)
+        client.sendall(GET)
+        await self.until(lambda: self.waiting.requests)
+        stopped = self.stop(service)
+        self.assertGreater(service.grace_left, 50.0)
+        service.stop_at_once()
+        await stopped
+        self.assertEqual(service.grace_left, 0.0)
+
+    async def test_an_announced_stop_closes_connections_by_and_by_and_still_accepts(self) -> None:
+        service = self.service()
+        service.startService()
+        service.announce_stop()
+        for _ in range(2):
+            client = self.connect(service)
+            client.sendall(GET)
+            self.assertIn(b"\r\nConnection: close\r\n", await self.all_of(client))
+
+    async def test_it_starts_again_and_keeps_connections(self) -> None:
+        service = self.service()
+        for _ in range(2):
+            service.startService()
+            client = self.connect(service)
+            client.sendall(GET)
+            await self.until(lambda client=client: _has_data(client))
+            self.assertNotIn(b"Connection: close", client.recv(65536))
+            client.close()
+            await self.stop(service)
+
+    async def test_stopping_what_never_started_does_nothing(self) -> None:
+        service = self.service()
+        await self.stop(service)
+        await self.stop(service)
+        self.assertFalse(service.listening)
+
+
+def _has_data(client: socket.socket) -> bool:
+    try:
+        return bool(client.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False

@@ -1,0 +1,143 @@
+"""From settings to services: what there is, in which order, and who is handed what."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from duck_tx.content.static import StaticFiles
+from duck_tx.errors import ApplicationError, PortError
+from duck_tx.gateway.django import LoadedProject
+from duck_tx.gateway.files import FileMount
+from duck_tx.gateway.project import Project
+from duck_tx.http.limits import Limits
+from duck_tx.http.nothing import NothingHere
+from duck_tx.http.router import Router
+from duck_tx.proxy.resource import ReverseProxy
+from duck_tx.settings import Settings, override
+from duck_tx.tree import Tree, state_directory, threads
+from tests.case import UnitTestCase
+from tests.unit.reactor import HandedOver
+
+
+def _settings(**values: object) -> Settings:
+    """Settings with some changed: two underscores stand for the dot of a key."""
+    return override(Settings(), {key.replace("__", "."): value for key, value in values.items()}, "a test").settings
+
+
+class _Case(UnitTestCase):
+    def tree(self, **values: object) -> Tree:
+        values = {"gateway__wsgi": "some.module:application", "server__port": 0} | values
+        return Tree(
+            _settings(**values),
+            HandedOver(),
+            up=lambda: None,
+            down=lambda: None,
+            failed=lambda error: None,
+            interrupt=lambda number, earlier: None,
+            describe=dict,
+        )
+
+    def names(self, tree: Tree) -> list[str]:
+        return [str(child.name) for child in tree.service]
+
+
+class OrderTests(_Case):
+    def test_what_is_opened_first_is_closed_last(self) -> None:
+        self.assertEqual(
+            self.names(self.tree()),
+            ["checks", "signals", "access log", "django", "server", "metadata", "hooks"],
+        )
+
+    def test_checks_can_be_skipped(self) -> None:
+        self.assertNotIn("checks", self.names(self.tree(server__no_checks=True)))
+
+    def test_without_an_application_there_is_no_gateway_and_nothing_to_locate(self) -> None:
+        tree = self.tree(gateway__enabled=False, gateway__project="/nowhere")
+        self.assertNotIn("django", self.names(tree))
+        self.assertIsNone(tree.project)
+
+    def test_a_project_that_is_not_there_is_found_at_once(self) -> None:
+        self.assertRaises(ApplicationError, self.tree, gateway__wsgi=None, gateway__project="/nowhere")
+
+
+class ChecksTests(_Case):
+    def test_they_look_at_the_port_the_state_directory_and_the_access_log(self) -> None:
+        self.tree(server__state_dir=self.mktemp()).run_checks()
+        self.assertRaises(PortError, self.tree(server__addr="192.0.2.1").run_checks)
+        with self.assertRaisesRegex(ApplicationError, "state directory"):
+            self.tree(server__state_dir="/dev/null/x").run_checks()
+        with self.assertRaisesRegex(ApplicationError, "access log"):
+            self.tree(server__state_dir=self.mktemp(), log__file="/nowhere/log").run_checks()
+
+
+class LimitTests(_Case):
+    def test_every_limit_is_the_one_that_was_set(self) -> None:
+        limits = set(Limits.__slots__)
+        fields = [name for name in Settings().http.__struct_fields__ if name in limits]
+        self.assertEqual(limits - set(fields), {"linger_timeout"})
+        changed = {f"http__{name}": getattr(Settings().http, name) + 1 for name in fields}
+        tree = self.tree(**changed)
+        for name in fields:
+            self.assertEqual(getattr(tree.site.limits, name), changed[f"http__{name}"], name)
+
+    def test_a_site_without_an_access_log_does_not_ask_for_lines(self) -> None:
+        self.assertIsNone(self.tree(log__access=False).site._log)
+        self.assertIsNotNone(self.tree().site._log)
+
+
+class RouteTests(_Case):
+    """What a loaded project is put behind."""
+
+    def routes(self, **values: object) -> Router:
+        tree = self.tree(**values)
+        self.assertIsInstance(tree.router.default, NothingHere)
+        root = self.mktemp()
+        Path(root).mkdir()
+        mounts = (FileMount(b"/static/", root), FileMount(b"/media/", root, untrusted=True))
+        gateway: Any = NothingHere()
+        self.gateway = gateway
+        application: Any = print
+        tree._loaded(LoadedProject(Project("wsgi", "."), application, mounts=mounts), gateway)
+        self.assertIs(tree.site.resource, tree.router)
+        return tree.router
+
+    def test_pages_come_from_the_gateway_behind_the_reverse_proxy(self) -> None:
+        pages = self.routes().default
+        assert isinstance(pages, ReverseProxy)
+        self.assertIs(pages.target, self.gateway)
+
+    def test_static_and_media_files_have_mounts(self) -> None:
+        mounts = self.routes().mounts
+        self.assertEqual(set(mounts), {b"/static/", b"/media/"})
+        self.assertIsInstance(mounts[b"/static/"], StaticFiles)
+
+    def test_each_kind_of_file_can_be_left_to_the_application(self) -> None:
+        self.assertEqual(set(self.routes(content__static=False).mounts), {b"/media/"})
+        self.assertEqual(set(self.routes(content__media=False).mounts), {b"/static/"})
+
+
+class ThreadTests(UnitTestCase):
+    def test_there_are_ten_unless_told_otherwise(self) -> None:
+        self.assertEqual(threads(_settings()), 10)
+
+    def test_workers_are_threads_and_a_number_of_threads_wins(self) -> None:
+        self.assertEqual(threads(_settings(server__workers=3)), 3)
+        self.assertEqual(threads(_settings(server__workers=3, gateway__threads=5)), 5)
+        self.assertEqual(threads(_settings(server__workers=3, gateway__threads=0)), 0)
+
+    def test_auto_is_one_for_each_processor(self) -> None:
+        self.assertEqual(threads(_settings(server__workers="auto")), os.cpu_count())
+
+
+class StateDirectoryTests(UnitTestCase):
+    def test_it_lies_beside_the_project(self) -> None:
+        self.assertEqual(state_directory(_settings(), Project("manage", "/srv/site")), Path("/srv/site/.duck"))
+
+    def test_without_a_project_it_lies_here(self) -> None:
+        self.assertEqual(state_directory(_settings(), None), Path.cwd() / ".duck")
+
+    def test_another_can_be_chosen(self) -> None:
+        settings = _settings(server__state_dir="state")
+        self.assertEqual(state_directory(settings, Project("manage", "/srv/site")), Path.cwd() / "state")
