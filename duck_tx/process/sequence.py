@@ -83,6 +83,9 @@ class Sequence(MultiService):
             for child in list(self):
                 if self.running:
                     await self._rise(child)
+        except GeneratorExit:
+            # Nobody waits for this any more: the whole tree was dropped on its way up.
+            raise
         except BaseException as error:
             if not self.running:
                 # Stopped on the way up: that is no failure.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
@@ -13,6 +14,8 @@ from twisted.logger import Logger
 __all__ = ["Action", "Handler", "SignalService"]
 
 _log = Logger()
+_STUCK = 1.0
+"""Seconds after which a reactor that has not taken a signal is not going to."""
 
 Handler = Callable[[int, Any], object]
 Action = Callable[[Handler | None], object]
@@ -34,6 +37,7 @@ class SignalService(Service):
         self._actions = dict(actions)
         self._at_start = at_start
         self._takes = False
+        self._waiting_since: float | None = None
         self._earlier: dict[signal.Signals, Any] = {}
 
     def startService(self) -> None:
@@ -57,10 +61,21 @@ class SignalService(Service):
             _log.info("signals are left alone: the reactor does not run on the main thread")
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler: leave the work to the reactor."""
+        """The signal handler: leave the work to the reactor.
+
+        :raises KeyboardInterrupt: into whatever keeps the reactor, such as a view on its thread that never ends, if it
+            is SIGINT again and the one before has been waiting for a second.
+        """
+        now = time.monotonic()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        stuck = now - self._waiting_since > _STUCK
         self._reactor.callFromThread(self._act, signal.Signals(number))
+        if stuck and number == signal.SIGINT:
+            raise KeyboardInterrupt
 
     def _act(self, number: signal.Signals) -> None:
+        self._waiting_since = None
         action = self._actions.get(number)
         if action is not None:
             earlier = self._earlier.get(number)

@@ -9,7 +9,7 @@ import time
 from http.client import HTTPResponse
 
 from tests.case import UnitTestCase
-from tests.integration.server import LAUNCHERS, Answer, Server, serve
+from tests.integration.server import LAUNCHERS, Answer, Server, serve, wait_until
 
 _CLOSED = re.compile("Port [0-9]+ Closed")
 
@@ -195,6 +195,23 @@ class SecondSignalTests(UnitTestCase):
         began = time.monotonic()
         self.assertEqual(server.stop(signal.SIGINT), -signal.SIGTERM)
         self.assertLess(time.monotonic() - began, 1.0)
+        connection.close()
+
+    def test_interrupts_end_a_view_that_keeps_the_reactor_thread(self) -> None:
+        server = _gated(self, "--threads", "0")
+        connection = server.connect()
+        _send(connection, "/stuck")
+        server.wait_for("stuck")
+
+        def gone() -> bool:
+            if server.running:
+                server.send_signal(signal.SIGINT)
+                time.sleep(0.1)
+            return not server.running
+
+        wait_until(gone, 10.0, "the server is gone")
+        self.assertEqual(server.exit(), -signal.SIGINT)
+        self.assertEqual(server.left_behind(), [])
         connection.close()
 
     def test_a_second_sigterm_changes_nothing(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -99,6 +100,13 @@ class StartTests(_Case):
         self.successResultOf(second)
         self.successResultOf(self.sequence.startService())
         self.assertEqual(self.log.count("start c"), 1)
+
+    def test_a_tree_that_is_dropped_on_its_way_up_goes_quietly(self) -> None:
+        self.a.on_start = Deferred
+        self.sequence.startService()
+        del self.sequence, self.a, self.b, self.c
+        gc.collect()
+        self.assertEqual((self.log[3:], self.failures), (["start a"], []))
 
 
 class FailingStartTests(_Case):

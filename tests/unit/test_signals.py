@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 
+from duck_tx.process import signals
 from duck_tx.process.signals import Handler, SignalService
 from tests.case import UnitTestCase
 from tests.unit.logged import logged_lines
@@ -96,6 +97,20 @@ class SignalTests(UnitTestCase):
         self.started().handle(signal.SIGWINCH, None)
         self.reactor.turn()
         self.assertEqual(self.seen, [])
+
+    def test_an_interrupt_again_breaks_what_keeps_the_reactor(self) -> None:
+        now = 100.0
+        self.patch(signals.time, "monotonic", lambda: now)
+        service = SignalService(self.reactor, {signal.SIGINT: self.seen.append})
+        service.handle(signal.SIGINT, None)
+        now += 0.5
+        service.handle(signal.SIGINT, None)
+        now += 1.0
+        service.handle(signal.SIGTERM, None)
+        self.assertRaises(KeyboardInterrupt, service.handle, signal.SIGINT, None)
+        self.reactor.turn()
+        self.assertEqual(len(self.seen), 3)
+        service.handle(signal.SIGINT, None)
 
     def test_beside_the_main_thread_they_are_left_alone(self) -> None:
         with logged_lines() as lines:
