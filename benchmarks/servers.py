@@ -127,8 +127,9 @@ def daphne(place: Place) -> list[str]:
 
 def twist(place: Place) -> list[str]:
     argv = [place.peer("twist"), "--log-level=critical", "web", f"--listen=tcp:{place.port}:interface={HOST}"]
-    # It always writes an access log; this is as near to none as it goes.
-    return [*argv, "--logfile=/dev/null", f"--wsgi={place.project.wsgi.replace(':', '.')}"]
+    # It always writes an access log, and moves a full one aside: of /dev/null, that would move away the device itself.
+    log = place.scratch / "access.log"
+    return [*argv, f"--logfile={log}", f"--wsgi={place.project.wsgi.replace(':', '.')}"]
 
 
 def probed(python: Callable[[Place], str], command: Command) -> Command:
