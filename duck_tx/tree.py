@@ -73,11 +73,9 @@ class Tree:
         self.settings = settings
         self.project = _locate(settings, skip_setup) if settings.gateway.enabled else None
         self.state_directory = state_directory(settings, self.project)
-        self.router = Router(NothingHere())
-
         self.access_log = AccessLogService(settings.log, reactor)
         self.site = Site(
-            self.router,
+            Router(NothingHere()),
             reactor=reactor,
             limits=_limits(settings.http),
             trusted=Trusted(settings.proxy.trusted),
@@ -172,7 +170,6 @@ class Tree:
         for mount in project.mounts:
             if self._serves(mount):
                 router.mount(mount.prefix, self._files(mount, pages))
-        self.router = router
         self.site.resource = router
 
     def _serves(self, mount: FileMount) -> bool:
@@ -221,4 +218,4 @@ def _locate(settings: Settings, skip_setup: bool) -> Project:
 
 
 def _limits(http: HttpSettings) -> Limits:
-    return Limits(**{name: getattr(http, name) for name in Limits.__slots__ if hasattr(http, name)})
+    return Limits(**{name: getattr(http, name) for name in Limits.__slots__})

@@ -10,9 +10,7 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
-from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
-from zope.interface import implementer
 
 from duck_tx.gateway.call import Application, Call, Terms
 from duck_tx.gateway.environ import base_environ
@@ -21,6 +19,7 @@ from duck_tx.gateway.filewrapper import FileWrapper
 from duck_tx.gateway.outbox import Outbox, Postbox
 from duck_tx.gateway.threads import GatewayThreads
 from duck_tx.gateway.turns import ReactorTurns
+from duck_tx.http.leaf import LeafResource
 from duck_tx.http.request import Request
 
 __all__ = ["WSGIResource"]
@@ -35,8 +34,7 @@ class Pool(Protocol):
     def callInThread(self, function: Callable[..., Any], /, *args: Any) -> object: ...
 
 
-@implementer(IResource)
-class WSGIResource:
+class WSGIResource(LeafResource):
     """Answers every path below it with a WSGI application, as ``twisted.web.wsgi.WSGIResource`` does.
 
     On a thread pool, a thread is held until the rest of the response fits the memory and the temporary file of
@@ -53,8 +51,6 @@ class WSGIResource:
     :param response_spool: bytes of it kept in a temporary file beyond that.
     :param multiprocess: other processes serve the same application (``wsgi.multiprocess``).
     """
-
-    isLeaf = True
 
     def __init__(
         self,
@@ -92,12 +88,6 @@ class WSGIResource:
         self._timeout = request_timeout
         self._calls: set[Call] = set()
         self._tick: IDelayedCall | None = None
-
-    def getChildWithDefault(self, name: bytes, request: Request) -> IResource:
-        raise RuntimeError("a WSGI resource is a leaf: it has no children")
-
-    def putChild(self, path: bytes, child: IResource) -> None:
-        raise RuntimeError("a WSGI resource is a leaf: it has no children")
 
     def render(self, request: Request) -> int:
         """Have the application answer."""

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import server
+from twisted.web.http_headers import Headers
 
 from duck_tx.http.filepart import FilePart
 from duck_tx.http.headers import NO_BODY
@@ -215,9 +216,8 @@ class Request(IncomingRequest):
             headers.setRawHeaders(b"etag", [self.etag])
         if "cookies" in self.__dict__:
             headers.setRawHeaders(b"set-cookie", self.cookies)
-        fields = [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
         try:
-            self.begin(status_line(self.code, self.code_message), self.code, serialise(fields))
+            self.begin(status_line(self.code, self.code_message), self.code, serialise(_lines(headers)))
         except Exception:
             # Raised, it would end in a callback of the resource's, and the client would wait for ever.
             self.processingFailed(Failure())
@@ -359,12 +359,16 @@ class Request(IncomingRequest):
             fields = []
         else:
             headers.removeHeader(b"content-length")
-            fields = [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
+            fields = _lines(headers)
         if (headers is None or not headers.hasHeader(b"content-type")) and self.code not in NO_BODY and body:
             kind = self.defaultContentType
             if kind is not None:
                 fields.append((b"Content-Type", kind))
         self.send(status_line(self.code, self.code_message), self.code, serialise(fields), body)
+
+
+def _lines(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, values in headers.getAllRawHeaders() for value in values]
 
 
 class _Rendered:

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from twisted.web.resource import IResource, getChildForRequest
-from zope.interface import implementer
 
+from duck_tx.http.leaf import LeafResource
 from duck_tx.http.request import Request
 
 __all__ = ["Router"]
 
 
-@implementer(IResource)
-class Router:
+class Router(LeafResource):
     """Hands each request to the mount with the longest matching path prefix, else to the default.
 
     Prefixes are matched against the raw path: a path that spells a prefix with percent-encoding is a path of the
@@ -22,8 +21,6 @@ class Router:
 
     :param default: answers for everything that no mount matches.
     """
-
-    isLeaf = True
 
     def __init__(self, default: IResource) -> None:
         self.default = default
@@ -44,12 +41,6 @@ class Router:
         if prefix in self.mounts:
             raise ValueError(f"something is mounted at {prefix!r} already")
         self._mounts = tuple(sorted([*self._mounts, (prefix, resource)], key=lambda each: -len(each[0])))
-
-    def getChildWithDefault(self, name: bytes, request: Request) -> IResource:
-        raise RuntimeError("a router is a leaf: it routes when it renders")
-
-    def putChild(self, path: bytes, child: IResource) -> None:
-        raise RuntimeError("a router takes mounts, not children")
 
     def render(self, request: Request) -> bytes | int:
         """Have the right resource answer."""

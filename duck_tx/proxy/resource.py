@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from twisted.web.resource import IResource
-from zope.interface import implementer
 
 from duck_tx.http.headers import end_to_end
+from duck_tx.http.leaf import LeafResource
 from duck_tx.http.request import Request
 
 __all__ = ["ReverseProxy"]
 
 
-@implementer(IResource)
-class ReverseProxy:
+class ReverseProxy(LeafResource):
     """Forwards every request to a target resource, as a proxy has to (RFC 9110 7.6).
 
     Where the request came from is settled first (``request.origin``); then the fields that the client wants kept to
@@ -22,16 +21,8 @@ class ReverseProxy:
     :param target: the resource that answers: the gateway in this process, or servers elsewhere.
     """
 
-    isLeaf = True
-
     def __init__(self, target: IResource) -> None:
         self.target = target
-
-    def getChildWithDefault(self, name: bytes, request: Request) -> IResource:
-        raise RuntimeError("a reverse proxy is a leaf: it has no children")
-
-    def putChild(self, path: bytes, child: IResource) -> None:
-        raise RuntimeError("a reverse proxy is a leaf: it has no children")
 
     def render(self, request: Request) -> bytes | int:
         """Forward the request."""

@@ -243,6 +243,21 @@ class LastResponseTests(WireCase):
         self.wait(4)
         self.assertTrue(connection.wire.aborted)
 
+    def test_a_client_that_does_not_hang_up_holds_a_stop_no_longer_than_an_idle_one(self) -> None:
+        waiting = Waiting()
+        site = self.site_of(waiting, linger_timeout=20)
+        connection = self.connect(site)
+        connection.send(GET)
+        down = site.drain()
+        waiting.requests[0].finish()
+        connection.settle()
+        self.assertEqual(connection.channel.phase, Phase.LINGER)
+        self.assertNoResult(down)
+        self.wait(site.last_word + 0.1)
+        self.assertTrue(connection.wire.aborted)
+        connection.settle()
+        self.successResultOf(down)
+
 
 class ClientGoneTests(WireCase):
     def setUp(self) -> None:

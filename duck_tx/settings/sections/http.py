@@ -75,6 +75,13 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             extra=RATE,
         ),
     ] = 1000
+    linger_timeout: Annotated[
+        Timeout,
+        Meta(
+            description="How long what a client still sends is read away after the last response of its connection.",
+            extra=SECONDS,
+        ),
+    ] = 2.0
     max_uri: Annotated[int, Meta(description="Longest request target (else 414).", ge=64, le=MIB, extra=BYTES)] = 8190
     max_header_line: Annotated[int, Meta(description="Longest header line (else 431).", ge=64, le=MIB, extra=BYTES)] = (
         16384
