@@ -22,6 +22,9 @@ _log = Logger()
 
 DEFAULT_THREADS = 10
 _YOUNGEST_AT_MOST = 2_000
+_MIDDLE_AT_MOST = 50
+"""Collections of the middle generation for one of all: that one stops everything while it looks at each object of each
+open connection."""
 
 
 class GatewayService(Service):
@@ -146,5 +149,5 @@ def _spare_what_stays() -> tuple[int, int, int]:
     earlier = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNGEST_AT_MOST, *earlier[1:])
+    gc.set_threshold(_YOUNGEST_AT_MOST, earlier[1], _MIDDLE_AT_MOST)
     return earlier

@@ -26,6 +26,7 @@ _log = Logger()
 _NEVER = float("inf")
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _UNREAD_AT_MOST = 65_536
+_SPARE_PARSERS = 256
 
 
 class Phase:
@@ -235,7 +236,8 @@ class HTTPChannel(Protocol):
             check_lines(head, checked, limits)
         parser = self._parser
         if parser is None:
-            parser = self._parser = MessageParser(limits)
+            spare = self.site.parsers
+            parser = self._parser = spare.pop() if spare else MessageParser(limits)
         started = self._seconds()
         line = request_line(head, limits)
         framing, headers = parser.read_head(head, line)
@@ -297,7 +299,7 @@ class HTTPChannel(Protocol):
             self._parser.close()
             self._parser = None
         self.site.rejected(self, rejected)
-        self.send(error_page(rejected.status, rejected.reason, self.site.own_fields(False, False)))
+        self.send(error_page(rejected.status, rejected.reason, self.site.own_fields()))
         self._linger()
 
     def request_done(self, request: Request) -> None:
@@ -317,7 +319,12 @@ class HTTPChannel(Protocol):
         if self.outlet.backlogged:
             return
         self._rest(self._seconds())
-        if self._buffer and not self._advancing:
+        if not self._buffer:
+            # Most connections are idle most of the time, and a parser is a third of what one needs.
+            if self._parser is not None and len(self.site.parsers) < _SPARE_PARSERS:
+                self.site.parsers.append(self._parser)
+                self._parser = None
+        elif not self._advancing:
             self._advance()
 
     def _rest(self, now: float) -> None:

@@ -34,6 +34,7 @@ class Role:
     CONTENT_TYPE = 10
     FORWARDING = 11
     UNSAFE = 12
+    TRANSPORT_SECURITY = 13
 
 
 class FieldName(NamedTuple):
@@ -68,6 +69,7 @@ _ROLES = {
     b"x-real-ip": Role.FORWARDING,
     b"x-request-id": Role.FORWARDING,
     b"proxy": Role.UNSAFE,
+    b"strict-transport-security": Role.TRANSPORT_SECURITY,
 }
 
 _THIS_CONNECTION = frozenset({Role.CONNECTION, Role.UPGRADE, Role.TRANSFER_ENCODING, Role.FORWARDING, Role.UNSAFE})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred
@@ -14,9 +14,9 @@ from twisted.web.http import parse_qs
 from twisted.web.http_headers import Headers
 
 if TYPE_CHECKING:
-    from duck_tx.http.channel import HTTPChannel
     from duck_tx.http.forwarded import Origin
     from duck_tx.http.head import RequestLine
+    from duck_tx.http.outlet import Outlet
     from duck_tx.http.site import Site
 
 __all__ = ["IncomingRequest"]
@@ -40,10 +40,24 @@ class _lazy:
         return value
 
 
+class Channel(Protocol):
+    """What a request came by, and its answer goes."""
+
+    @property
+    def site(self) -> Site: ...
+    @property
+    def outlet(self) -> Outlet: ...
+    @property
+    def transport(self) -> Any: ...
+    def getPeer(self) -> IAddress: ...
+    def getHost(self) -> IAddress: ...
+    def abort(self) -> None: ...
+
+
 class IncomingRequest(server.Request):
     """The asking half of a request: see :class:`duck_tx.http.request.Request`."""
 
-    channel: HTTPChannel  # type: ignore[assignment]
+    channel: Channel  # type: ignore[assignment]
     site: Site
     queued = False
     body_size = 0
@@ -54,7 +68,7 @@ class IncomingRequest(server.Request):
 
     def __init__(
         self,
-        channel: HTTPChannel,
+        channel: Channel,
         line: RequestLine,
         headers: list[tuple[bytes, bytes]],
         host: bytes | None,

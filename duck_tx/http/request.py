@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -15,6 +15,9 @@ from duck_tx.http.headers import NO_BODY
 from duck_tx.http.incoming import IncomingRequest
 from duck_tx.http.response import REASONS, Block, error_text, http_date, serialise, status_line
 from duck_tx.http.sending import PartsProducer
+
+if TYPE_CHECKING:
+    from duck_tx.http.channel import HTTPChannel
 
 __all__ = ["Request"]
 
@@ -37,6 +40,7 @@ class Request(IncomingRequest):
     :ivar started: clock seconds (``time.monotonic``) at which the head was complete.
     """
 
+    channel: HTTPChannel
     keep_alive = False
     nominates = False
     _declared: int | None = None
@@ -119,7 +123,7 @@ class Request(IncomingRequest):
         self.code = code
         length = block.length
         if self.method == b"HEAD" or code in NO_BODY:
-            self.channel.send(self._head(line, block, length))
+            self._send_whole(self._head(line, block, length), b"")
             self._done()
             return
         size = len(body)
@@ -131,12 +135,15 @@ class Request(IncomingRequest):
             self.keep_alive = False
         head = self._head(line, block, length)
         self.sentLength = size
-        if size <= _JOINED:
+        self._send_whole(head, body)
+        self._done()
+
+    def _send_whole(self, head: bytes, body: bytes) -> None:
+        if len(body) <= _JOINED:
             self.channel.send(head + body)
         else:
             self.channel.send(head)
             self.channel.send(body)
-        self._done()
 
     def _head(self, line: bytes, block: Block, length: int | None) -> bytes:
         """The whole head, with the fields that are the server's to set."""
@@ -144,8 +151,7 @@ class Request(IncomingRequest):
             raise RuntimeError("the response has begun already")
         self.startedWriting = 1
         head = line
-        if not (block.has_date and block.has_server):
-            head += self.site.own_fields(block.has_date, block.has_server)
+        head += self.site.own_fields(block.has_date, block.has_server, block.has_hsts)
         head += block.lines
         self._bodyless = self.method == b"HEAD" or self.code in NO_BODY
         if length is not None:
@@ -229,16 +235,7 @@ class Request(IncomingRequest):
         if self._bodyless:
             data = b""
         elif data:
-            declared = self._declared
-            if declared is not None and self.sentLength + len(data) > declared:
-                if not self._overlong:
-                    self._overlong = True
-                    _log.warn(
-                        "{method} {uri}: the body is longer than its Content-Length of {length}; the rest is left out",
-                        method=self.method, uri=self.uri, length=declared,
-                    )  # fmt: skip
-                data = data[: declared - self.sentLength]
-            self.sentLength += len(data)
+            data = self._within_length(data)
             if self.chunked:
                 data = b"%x\r\n%b\r\n%b" % (len(data), data, end)
                 end = b""
@@ -251,6 +248,20 @@ class Request(IncomingRequest):
                 self.channel.send(head)
         if data:
             self.channel.send(data)
+
+    def _within_length(self, data: bytes) -> bytes:
+        """As much of a piece as the declared length has room for; counted."""
+        declared = self._declared
+        if declared is not None and self.sentLength + len(data) > declared:
+            if not self._overlong:
+                self._overlong = True
+                _log.warn(
+                    "{method} {uri}: the body is longer than its Content-Length of {length}; the rest is left out",
+                    method=self.method, uri=self.uri, length=declared,
+                )  # fmt: skip
+            data = data[: declared - self.sentLength]
+        self.sentLength += len(data)
+        return data
 
     def finish(self) -> None:
         """Say that the response is whole."""

@@ -39,6 +39,7 @@ class Block(NamedTuple):
     length: int | None
     has_date: bool
     has_server: bool
+    has_hsts: bool = False
 
 
 def status_line(code: int, reason: bytes | None = None) -> bytes:
@@ -70,7 +71,7 @@ def serialise(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]
     """
     lines = []
     length: int | None = None
-    has_date = has_server = False
+    has_date = has_server = has_hsts = False
     for field in headers:
         try:
             line, role = _fields[field]
@@ -84,8 +85,9 @@ def serialise(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]
                 continue
             has_date = has_date or role == Role.DATE
             has_server = has_server or role == Role.SERVER
+            has_hsts = has_hsts or role == Role.TRANSPORT_SECURITY
         lines.append(line)
-    return Block(b"".join(lines), length, has_date, has_server)
+    return Block(b"".join(lines), length, has_date, has_server, has_hsts)
 
 
 def _field(name: bytes | str, value: bytes | str) -> tuple[bytes, int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+from twisted.internet import protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.web import server
 from twisted.web.resource import IResource, getChildForRequest
@@ -19,6 +19,7 @@ from duck_tx.http.forwarded import Origin, RequestIds, Trusted, origin
 from duck_tx.http.head import Rejected
 from duck_tx.http.incoming import IncomingRequest
 from duck_tx.http.limits import Limits
+from duck_tx.http.parser import MessageParser
 from duck_tx.http.request import Request
 from duck_tx.http.response import error_page, http_date
 
@@ -30,14 +31,39 @@ _SILENCE = 10.0
 _DRAIN_TICK = 0.05
 
 
+class Channel(Protocol):
+    """One connection, as far as its site knows it.
+
+    :ivar deadline: clock seconds at which :meth:`expire` is due; infinity for never.
+    """
+
+    deadline: float
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+
+    def drain(self, deadline: float) -> None:
+        """The site is stopping: who is idle has until ``deadline``, in clock seconds, to speak once more."""
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+
+    def getPeer(self) -> IAddress:
+        """Who is at the other end."""
+
+
 class Site(server.Site):
     """A ``twisted.web.server.Site`` on this project's own channel.
 
+    :ivar channels: the open connections.
+    :ivar parsers: spare ones, for the next request of whichever connection.
     :ivar refused: how many requests and connections were refused, by status code.
     :param resource: the root; a leaf answers for every path.
     :param reactor: the clock of all deadlines.
     :param log: called with each request whose response is done; ``None`` for no access log.
     :param secure: connections come over TLS.
+    :param hsts: gives the value of ``Strict-Transport-Security`` for every response (RFC 6797), ``None`` for no such
+        field; asked once a second.
     :param seconds: what the deadlines are measured with, never going backwards.
     """
 
@@ -56,6 +82,7 @@ class Site(server.Site):
         log: Callable[[Request], None] | None = None,
         server_header: str = "duck_tx",
         secure: bool = False,
+        hsts: Callable[[], bytes | None] | None = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
@@ -66,14 +93,17 @@ class Site(server.Site):
         self.seconds = seconds
         self.draining = False
         self.drain_idle_until = float("inf")
-        self.channels: set[HTTPChannel] = set()
+        self.channels: set[Channel] = set()
+        self.parsers: list[MessageParser] = []
         self._log = log
         self.refused: Counter[int] = Counter()
         self._say_after = float("-inf")
         self._per_address: Counter[str] = Counter()
         self._server = b"Server: %b\r\n" % server_header.encode("ascii") if server_header else b""
+        self._promise = hsts
+        self._hsts = b""
         self._date = b""
-        self._both = b""
+        self._all = b""
         self._date_of = -1
         self._sweeping: IDelayedCall | None = None
         self._drained: list[Deferred[None]] = []
@@ -91,14 +121,19 @@ class Site(server.Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A channel for a new connection, or the refusal of one too many."""
+        sentence = self.too_many(addr)
+        return HTTPChannel(self) if sentence is None else _Refusal(self, sentence)
+
+    def too_many(self, addr: IAddress | None) -> str | None:
+        """Why there is no place for one more connection from ``addr``; ``None`` if there is."""
         limits = self.limits
         if len(self.channels) >= limits.max_connections > 0:
-            return _Refusal(self, "There are too many connections.")
+            return "There are too many connections."
         if limits.max_connections_per_address:
             host = getattr(addr, "host", "")
             if self._per_address[host] >= limits.max_connections_per_address and host:
-                return _Refusal(self, "There are too many connections from this address.")
-        return HTTPChannel(self)
+                return "There are too many connections from this address."
+        return None
 
     def getResourceFor(self, request: Request) -> IResource:
         resource = self.resource
@@ -108,7 +143,7 @@ class Site(server.Site):
 
     # What channels and requests tell and ask.
 
-    def opened(self, channel: HTTPChannel) -> None:
+    def opened(self, channel: Channel) -> None:
         """A connection was made."""
         self.channels.add(channel)
         if self.limits.max_connections_per_address:
@@ -118,7 +153,7 @@ class Site(server.Site):
         if self._sweeping is None:
             self._sweeping = self.clock.callLater(_TICK, self._sweep)
 
-    def closed(self, channel: HTTPChannel) -> None:
+    def closed(self, channel: Channel) -> None:
         """A connection was lost."""
         self.channels.discard(channel)
         if self.limits.max_connections_per_address:
@@ -139,7 +174,7 @@ class Site(server.Site):
             except Exception:
                 _log.failure("the access log failed")
 
-    def rejected(self, channel: HTTPChannel, rejected: Rejected) -> None:
+    def rejected(self, channel: Channel, rejected: Rejected) -> None:
         """A request was refused before any resource saw it; counted, not logged, for strangers could fill the log."""
         self.refused[rejected.status] += 1
 
@@ -159,16 +194,20 @@ class Site(server.Site):
         host = request.host_header or b""
         return origin(request.raw_headers, address, port, scheme, host, self.trusted, self._fresh_id)
 
-    def own_fields(self, has_date: bool, has_server: bool) -> bytes:
-        """The header fields that the server adds to a response, with the date of this second."""
+    def own_fields(self, has_date: bool = False, has_server: bool = False, has_hsts: bool = False) -> bytes:
+        """The header fields that the server adds to a response which lacks them, with the date of this second."""
         now = int(time.time())
         if now != self._date_of:
             self._date_of = now
             self._date = b"Date: %b\r\n" % http_date(now)
-            self._both = self._server + self._date
-        if has_date:
-            return b"" if has_server else self._server
-        return self._date if has_server else self._both
+            promise = self._promise() if self._promise is not None else None
+            self._hsts = b"Strict-Transport-Security: %b\r\n" % promise if promise else b""
+            self._all = self._server + self._date + self._hsts
+        if not (has_date or has_server or has_hsts):
+            return self._all
+        server = b"" if has_server else self._server
+        date = b"" if has_date else self._date
+        return server + date + (b"" if has_hsts else self._hsts)
 
     # Time.
 
@@ -217,7 +256,7 @@ class Site(server.Site):
             deferred.callback(None)
 
 
-class _Refusal(Protocol):
+class _Refusal(protocol.Protocol):
     """Answers a connection too many, without waiting for what it asks."""
 
     def __init__(self, site: Site, sentence: str) -> None:
@@ -227,10 +266,10 @@ class _Refusal(Protocol):
     def connectionMade(self) -> None:
         assert self.transport is not None
         self._site.turned_away(self._sentence)
-        fields = self._site.own_fields(False, False) + b"Retry-After: 5\r\n"
+        fields = self._site.own_fields() + b"Retry-After: 5\r\n"
         self.transport.write(error_page(503, self._sentence, fields))
         self.transport.loseConnection()
 
 
-def _host_of(channel: HTTPChannel) -> str:
+def _host_of(channel: Channel) -> str:
     return getattr(channel.getPeer(), "host", "")

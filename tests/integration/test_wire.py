@@ -11,6 +11,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from duck_tx.http.channel import HTTPChannel
 from duck_tx.http.limits import Limits
 from duck_tx.http.site import Site
 from tests.case import AsyncTestCase
@@ -227,6 +228,7 @@ class CutTests(WireTestCase):
         client.send(get(b"/hello"))
         await client.until(b"Hello, world!")
         (channel,) = self.site.channels
+        assert isinstance(channel, HTTPChannel)
         self.assertTrue(channel.transport.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         assert client.transport is not None
         client.transport.loseConnection()

@@ -230,6 +230,27 @@ class Told:
         self.told.append("stop")
 
 
+class SpareParserTests(WireCase):
+    def test_an_idle_connection_leaves_its_parser_to_the_next_that_has_a_request(self) -> None:
+        first, second = self.connect(), self.connect()
+        first.send(GET)
+        [parser] = self.site.parsers
+        second.send(POST + b"Content-Length: 3\r\n\r\nab")
+        self.assertEqual(self.site.parsers, [])
+        first.send(GET)
+        self.assertEqual(len(self.site.parsers), 1)
+        self.assertIsNot(self.site.parsers[0], parser)
+        second.send(b"c")
+        self.assertEqual(len(self.site.parsers), 2)
+        self.assertEqual(first.received.count(b"Hello, world!"), 2)
+        self.assertEqual(second.received.count(b"Hello, world!"), 1)
+
+    def test_one_that_has_seen_the_last_request_of_a_connection_is_let_go(self) -> None:
+        self.connect().send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        self.connect().send(b"nonsense\r\n\r\n")
+        self.assertEqual(self.site.parsers, [])
+
+
 class LastResponseTests(WireCase):
     def test_what_a_client_sent_ahead_is_read_away_after_the_last_response(self) -> None:
         waiting = Waiting()

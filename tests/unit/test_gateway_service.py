@@ -138,6 +138,7 @@ class GatewayServiceTests(AsyncTestCase):
         await self.start(service)
         self.assertGreater(gc.get_freeze_count(), 10_000)
         self.assertGreater(gc.get_threshold()[0], before[0])
+        self.assertGreater(gc.get_threshold()[2], before[2])
         await self.stop(service)
         self.assertEqual((gc.get_freeze_count(), gc.get_threshold()), (0, before))
 
