@@ -35,3 +35,7 @@ class SettingsError(ApplicationError):
 
 class PortError(ApplicationError):
     """A port cannot be bound: it is taken, forbidden, or its address is not one of this machine."""
+
+
+class SSLError(ApplicationError):
+    """A certificate or its key cannot be used, or there is none."""

@@ -6,9 +6,13 @@ from duck_tx.settings.describe import as_markdown, as_text
 from duck_tx.settings.load import Loaded, load, override
 from duck_tx.settings.options import OPTIONS, Option
 from duck_tx.settings.schema import (
+    AcmeSettings,
+    CertificateSettings,
     ContentSettings,
     GatewaySettings,
+    Http2Settings,
     HttpSettings,
+    HttpsSettings,
     LogSettings,
     ProxySettings,
     ServerSettings,
@@ -17,9 +21,13 @@ from duck_tx.settings.schema import (
 
 __all__ = [
     "OPTIONS",
+    "AcmeSettings",
+    "CertificateSettings",
     "ContentSettings",
     "GatewaySettings",
+    "Http2Settings",
     "HttpSettings",
+    "HttpsSettings",
     "Loaded",
     "LogSettings",
     "Option",

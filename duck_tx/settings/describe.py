@@ -16,17 +16,16 @@ _VALUE_WIDTH = 32
 def as_text(loaded: Loaded) -> str:
     """Every setting with its value and its source, as a TOML file that gives the same settings again.
 
-    What is None has no form in TOML and stands in a comment.
+    What is None has no form in TOML and stands in a comment, and so does a secret, without its value.
     """
-    names = {
-        key: field.name if _value(loaded, field) is not None else f"# {field.name}" for key, field in FIELDS.items()
-    }
+    shown = {key: _shown(field, _value(loaded, field)) for key, field in FIELDS.items()}
+    names = {key: f"# {FIELDS[key].name}" if is_comment else FIELDS[key].name for key, (_, is_comment) in shown.items()}
     name_width = max(len(name) for name in names.values())
     blocks = []
     for section in ROOT.walk():
         lines = [f"[{section.key}]"]
         for field in section.fields.values():
-            value = toml_value(_value(loaded, field))
+            value, _ = shown[field.key]
             source = loaded.sources[field.key]
             lines.append(f"{names[field.key]:{name_width}} = {value:{_VALUE_WIDTH}}  # {_comment(source)}")
         if section.fields:
@@ -39,6 +38,13 @@ def _value(loaded: Loaded, field: Field) -> object:
     for name in field.key.split("."):
         value = getattr(value, name)
     return value
+
+
+def _shown(field: Field, value: object) -> tuple[str, bool]:
+    """The text of a value, and whether it is only a comment."""
+    if field.is_secret and value is not None:
+        return "(not shown)", True
+    return toml_value(value), value is None
 
 
 def _comment(text: str) -> str:

@@ -23,6 +23,7 @@ class Field:
     :ivar kinds: the alternatives of its type, None left out.
     :ivar unit: ``bytes``, ``seconds`` and so on; empty for values without one.
     :ivar words: what its pattern accepts, where the schema says it; else empty.
+    :ivar is_secret: its value is not shown.
     """
 
     section: str
@@ -34,6 +35,7 @@ class Field:
     description: str
     unit: str
     words: str
+    is_secret: bool = False
 
     @property
     def key(self) -> str:
@@ -47,6 +49,12 @@ class Field:
     @property
     def is_list(self) -> bool:
         return any(isinstance(kind, inspect.VarTupleType) for kind in self.kinds)
+
+    @property
+    def table(self) -> type[msgspec.Struct] | None:
+        """What each table is, of a list of tables."""
+        items = [kind.item_type for kind in self.kinds if isinstance(kind, inspect.VarTupleType)]
+        return next((item.cls for item in items if isinstance(item, inspect.StructType)), None)
 
     @property
     def accepted(self) -> str:
@@ -116,6 +124,7 @@ def _field(section: str, info: msgspec.structs.FieldInfo) -> Field:
         description=schema["description"],
         unit=extra.get("unit", ""),
         words=extra.get("accepted", ""),
+        is_secret=extra.get("secret", False),
     )
 
 
@@ -156,6 +165,8 @@ def _type_name(kind: inspect.Type) -> str:
             return " or ".join(toml_value(value) for value in kind.values)
         case inspect.VarTupleType():
             return f"list of {_type_name(kind.item_type)}"
+        case inspect.StructType():
+            return "tables"
         case _:
             raise TypeError(f"settings of the type {kind!r} cannot be described")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from duck_tx.settings.fields import Field
+from duck_tx.settings.table import fault, plain
 from duck_tx.settings.text import from_text
 from duck_tx.settings.toml import toml_value
 
@@ -32,20 +33,28 @@ class Given:
 
         :raises ValueError: if it is none that the field accepts.
         """
-        value = self.value
-        if isinstance(value, os.PathLike):
-            value = os.fspath(value)
-        if self.is_text:
-            value = self._from_text(value)
+        value = self._plain()
         try:
             typed: object = msgspec.convert(value, self.field.type)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from error
-        for text in typed if isinstance(typed, tuple) else (typed,):
-            if isinstance(text, str):
-                # Undecodable bytes of the environment would fail later, where nobody knows whence they came.
-                text.encode()
+        # Undecodable bytes of the environment would fail later, where nobody knows whence they came.
+        msgspec.json.encode(typed)
         return typed
+
+    def _plain(self) -> object:
+        """The value in lists, mappings and scalars.
+
+        :raises ValueError: if it is text that stands for none.
+        """
+        value = self.value
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if self.is_text:
+            return self._from_text(value)
+        if self.field.table is not None and isinstance(value, list | tuple):
+            return [plain(each) for each in value]
+        return value
 
     def _from_text(self, value: object) -> object:
         match value:
@@ -71,7 +80,22 @@ class Given:
         empty = ""
         if self.field.is_nullable:
             empty = ", or empty for none" if self.is_text else ", or leave it out for none"
-        return f"{self.shown}: not accepted; give {self.field.accepted}{empty}"
+        return f"{self._wrong_table() or f'{self.shown}: not accepted'}; give {self.field.accepted}{empty}"
+
+    def _wrong_table(self) -> str:
+        """The first wrong one in a list of tables, counted from 0, with its fault; empty if there is none."""
+        struct = self.field.table
+        if struct is None:
+            return ""
+        try:
+            tables = self._plain()
+        except ValueError:
+            return ""
+        for number, table in enumerate(tables if isinstance(tables, list) else ()):
+            wrong = fault(struct, table)
+            if wrong:
+                return f"{self.field.key}[{number}] = {shown_value(table)} ({self.source}): {wrong}"
+        return ""
 
 
 def shown_value(value: object) -> str:

@@ -11,7 +11,8 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from duck_tx.settings.schema import Settings
+from duck_tx.settings.schema import AcmeSettings, Settings
+from duck_tx.settings.sections.bounds import YEAR
 from duck_tx.settings.toml import toml_value
 
 
@@ -72,6 +73,71 @@ def _header_line(settings: Settings) -> str | None:
     return None
 
 
+def _unused(settings: Settings) -> str | None:
+    https = settings.https
+    if https.certfile is not None and https.enabled is None and not https.is_on:
+        return "a certificate is of no use without HTTPS; turn https.enabled on (--https), or say false to it"
+    return None
+
+
+def _force(settings: Settings) -> str | None:
+    https = settings.https
+    if https.force and not https.is_on:
+        return "there is no HTTPS to redirect to; turn https.enabled on (--https) or leave https.force off"
+    return None
+
+
+def _redirect_port(settings: Settings) -> str | None:
+    https, server = settings.https, settings.server
+    if https.force and https.redirect_port == server.port != 0:
+        return "the redirect site and the server cannot have the same port; usual are 80 and 443"
+    return None
+
+
+def _key_alone(settings: Settings) -> str | None:
+    https = settings.https
+    if https.private_key is not None and https.certfile is None:
+        return "a private key is of no use without its certificate; give https.certfile (--certfile)"
+    return None
+
+
+def _preload(settings: Settings) -> str | None:
+    https = settings.https
+    if https.hsts_preload and not https.hsts_subdomains:
+        return "the lists of browsers take no name without those below it; turn https.hsts_subdomains on"
+    if https.hsts_preload and https.hsts is not None and https.hsts < YEAR:
+        return f"the lists of browsers take no name for less than a year; give https.hsts {YEAR} at least"
+    return None
+
+
+def _staging(settings: Settings) -> str | None:
+    acme = settings.https.acme
+    if acme.staging and acme.directory != AcmeSettings().directory:
+        return "only Let's Encrypt has the staging server that is meant; leave one of the two out"
+    return None
+
+
+def _binding(settings: Settings) -> str | None:
+    acme = settings.https.acme
+    if (acme.eab_key_id is None) != (acme.eab_hmac_key is None):
+        return "an external account binding needs both"
+    return None
+
+
+def _acme_names(settings: Settings) -> str | None:
+    acme = settings.https.acme
+    if acme.email is not None and not acme.names and settings.server.domain is None:
+        return "a certificate needs a name; give server.domain (--domain) or https.acme.names"
+    return None
+
+
+def _wildcards(settings: Settings) -> str | None:
+    wild = [name for name in settings.https.acme.names if name.startswith("*.")]
+    if wild:
+        return f"{toml_value(wild[0])}: wildcard certificates need a DNS challenge, which duck_tx does not do"
+    return None
+
+
 def _response(settings: Settings) -> str | None:
     gateway = settings.gateway
     if 0 < gateway.response_spool < gateway.response_memory:
@@ -85,5 +151,14 @@ RULES: tuple[Rule, ...] = (
     Rule(("proxy.trusted",), _trusted),
     Rule(("gateway.commands_on_startup",), _commands),
     Rule(("http.max_header_line", "http.max_header_block"), _header_line),
+    Rule(("https.enabled", "https.certfile"), _unused),
+    Rule(("https.enabled", "https.acme.email", "https.force"), _force),
+    Rule(("server.port", "https.force", "https.redirect_port"), _redirect_port),
+    Rule(("https.certfile", "https.private_key"), _key_alone),
+    Rule(("https.hsts", "https.hsts_preload", "https.hsts_subdomains"), _preload),
+    Rule(("https.acme.directory", "https.acme.staging"), _staging),
+    Rule(("https.acme.eab_key_id", "https.acme.eab_hmac_key"), _binding),
+    Rule(("server.domain", "https.acme.email", "https.acme.names"), _acme_names),
+    Rule(("https.acme.names",), _wildcards),
     Rule(("gateway.response_memory", "gateway.response_spool"), _response),
 )

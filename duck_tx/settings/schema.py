@@ -17,14 +17,20 @@ from msgspec import Struct, field
 from duck_tx.settings.sections.content import ContentSettings
 from duck_tx.settings.sections.gateway import GatewaySettings
 from duck_tx.settings.sections.http import HttpSettings
+from duck_tx.settings.sections.http2 import Http2Settings
+from duck_tx.settings.sections.https import AcmeSettings, CertificateSettings, HttpsSettings
 from duck_tx.settings.sections.log import LogSettings
 from duck_tx.settings.sections.proxy import ProxySettings
 from duck_tx.settings.sections.server import ServerSettings
 
 __all__ = [
+    "AcmeSettings",
+    "CertificateSettings",
     "ContentSettings",
     "GatewaySettings",
+    "Http2Settings",
     "HttpSettings",
+    "HttpsSettings",
     "LogSettings",
     "ProxySettings",
     "ServerSettings",
@@ -37,6 +43,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     server: ServerSettings = field(default_factory=ServerSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    http2: Http2Settings = field(default_factory=Http2Settings)
+    https: HttpsSettings = field(default_factory=HttpsSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     content: ContentSettings = field(default_factory=ContentSettings)

@@ -54,6 +54,8 @@ def _read(kind: inspect.Type, text: str) -> object:
             return [_read(kind.item_type, each.strip()) for each in word.split(",")] if word else []
         case inspect.StrType():
             return text
+        case inspect.StructType():
+            raise ValueError("a table stands in an array")
         case _:
             raise TypeError(f"settings of the type {kind!r} cannot be read from text")
 

@@ -6,6 +6,8 @@ import json
 import tomllib
 from collections.abc import Mapping
 
+import msgspec
+
 
 def toml_value(value: object) -> str:
     """A value in TOML 1.0, on one line.
@@ -27,6 +29,8 @@ def toml_value(value: object) -> str:
             return f"[{', '.join(toml_value(each) for each in value)}]"
         case Mapping():
             return f"{{{', '.join(f'{toml_key(key)} = {toml_value(each)}' for key, each in value.items())}}}"
+        case msgspec.Struct():
+            return toml_value(msgspec.to_builtins(value, enc_hook=str))
         case _:
             return _quoted(str(value))
 

@@ -10,7 +10,7 @@ from msgspec import inspect
 from duck_tx.settings.fields import FIELDS, Field
 from duck_tx.settings.toml import toml_value
 
-# Text with a form of its own, and numbers that have to agree with others or with their defaults.
+# Text with a form of its own, and what has to agree with other keys or with their defaults.
 _CHOSEN: dict[str, st.SearchStrategy[Any]] = {
     "server.addr": st.sampled_from(["localhost", "127.0.0.1", "example.com"]),
     "server.uses_ipv6": st.just(False),
@@ -20,11 +20,39 @@ _CHOSEN: dict[str, st.SearchStrategy[Any]] = {
     "gateway.commands_on_startup": st.lists(st.sampled_from(["migrate", "loaddata 'a, b'"])),
     "gateway.response_memory": st.integers(0, 1024**2),
     "gateway.response_spool": st.integers(1024**2, 1024**3),
+    "https.acme.directory": st.just("https://ca.example/directory"),
+    "https.acme.eab_hmac_key": st.sampled_from(["zWNDZM6eQGHWpSRTPal5", "c2VjcmV0"]),
+    "https.acme.eab_key_id": st.sampled_from(["kid-1", "NjU0"]),
+    "https.acme.email": st.sampled_from(["me@example.com", "a+b@example.org"]),
+    "https.acme.names": st.lists(st.sampled_from(["example.com", "www.example.com"]), min_size=1),
+    "https.acme.staging": st.just(False),
+    "https.enabled": st.just(True),
+    "https.force": st.just(False),
+    "https.hsts_preload": st.just(False),
+    "https.redirect_exempt": st.lists(st.sampled_from(["/healthz", "/a%20b"])),
+    "https.redirect_hosts": st.lists(st.sampled_from(["example.com", "*.example.com"])),
     "http.max_header_line": st.integers(64, 16384),
     "http.max_header_block": st.integers(16384, 10**6),
     "proxy.trusted": st.lists(st.sampled_from(["unix", "*", "10.0.0.0/8", "::1"])),
 }
-_PATHS = {"gateway.project", "server.state_dir", "log.file"}
+_PATHS = {
+    "gateway.project",
+    "https.acme.ca_file",
+    "https.certfile",
+    "https.folder",
+    "https.private_key",
+    "log.file",
+    "server.state_dir",
+}
+_PATH = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1).filter(str.strip)
+# What a key wants beside it, in the same source.
+_COMPANIONS: dict[str, dict[str, object]] = {
+    "https.certfile": {"https.enabled": True},
+    "https.private_key": {"https.certfile": "site.pem", "https.enabled": True},
+    "https.acme.email": {"server.domain": "example.com"},
+    "https.acme.eab_key_id": {"https.acme.eab_hmac_key": "c2VjcmV0"},
+    "https.acme.eab_hmac_key": {"https.acme.eab_key_id": "kid-1"},
+}
 
 
 def values_of(field: Field) -> st.SearchStrategy[Any]:
@@ -45,16 +73,24 @@ def _of_kind(field: Field, kind: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.LiteralType():
             return st.sampled_from(kind.values)
         case inspect.StrType() if field.key in _PATHS:
-            return st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1).filter(str.strip)
+            return _PATH
         case inspect.StrType():
             return st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1)
+        case inspect.VarTupleType(item_type=inspect.StructType()):
+            return st.lists(st.fixed_dictionaries({"certfile": _PATH}, optional={"private_key": _PATH}))
         case _:
             raise TypeError(f"no values known for {field.key}")
 
 
 def layers() -> st.SearchStrategy[dict[str, Any]]:
     """Values for some keys, as one source may give them."""
-    return st.fixed_dictionaries({}, optional={key: values_of(field) for key, field in FIELDS.items()})
+    chosen = st.fixed_dictionaries({}, optional={key: values_of(field) for key, field in FIELDS.items()})
+    return chosen.map(_with_companions)
+
+
+def _with_companions(layer: dict[str, Any]) -> dict[str, Any]:
+    wanted = [companion for key, companion in _COMPANIONS.items() if key in layer]
+    return {key: value for companion in wanted for key, value in companion.items()} | layer
 
 
 def as_toml(layer: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from duck_tx.errors import SettingsError
 from duck_tx.settings.fields import FIELDS
 from duck_tx.settings.load import Loaded, load, override
 from duck_tx.settings.options import OPTIONS
-from duck_tx.settings.schema import GatewaySettings, ServerSettings, Settings
+from duck_tx.settings.schema import CertificateSettings, GatewaySettings, HttpsSettings, ServerSettings, Settings
 from tests.case import UnitTestCase
 from tests.unit.settings_values import as_environment, as_toml, layers
 
@@ -25,7 +26,8 @@ def _flat(result: Settings) -> dict[str, object]:
         value: Any = result
         for name in key.split("."):
             value = getattr(value, name)
-        values[key] = list(value) if isinstance(value, tuple) else value
+        plain = msgspec.to_builtins(value)
+        values[key] = list(plain) if isinstance(plain, tuple) else plain
     return values
 
 
@@ -80,6 +82,8 @@ class PrecedenceTests(LoadTestCase):
     ) -> None:
         command = {key: value for key, value in command.items() if key in _OPTION_OF and value != []}
         options: dict[str, object] = {_OPTION_OF[key].name: value for key, value in command.items()}
+        # Nothing is said of a certificate while nobody has asked for HTTPS.
+        file = {"https.enabled": True} | file
         loaded = self.load(as_toml(file), as_environment(environment), options)
 
         defaults = _flat(Settings())
@@ -248,6 +252,71 @@ class ProblemTests(LoadTestCase):
             self.assertEqual([problem for problem in error.problems if "(test)" not in problem], [])
         else:
             self.assertEqual({key for key, source in loaded.sources.items() if source == "test"}, set(values))
+
+
+class TableTests(LoadTestCase):
+    """Lists of tables, such as the certificates."""
+
+    def test_each_table_of_a_file_is_one(self) -> None:
+        loaded = self.load(
+            "[[https.certificates]]\ncertfile = 'a.pem'\nprivate_key = 'a.key'\n"
+            "[[https.certificates]]\ncertfile = 'b'\n"
+        )
+        self.assertEqual(
+            loaded.settings.https.certificates,
+            (CertificateSettings(certfile="a.pem", private_key="a.key"), CertificateSettings(certfile="b")),
+        )
+        self.assertEqual(loaded.sources["https.certificates"], str(self.file))
+
+    def test_a_variable_gives_all_of_them(self) -> None:
+        loaded = self.load(
+            "[[https.certificates]]\ncertfile = 'a.pem'", {"DUCK_HTTPS__CERTIFICATES": '[{certfile = "b.pem"}]'}
+        )
+        self.assertEqual(loaded.settings.https.certificates, (CertificateSettings(certfile="b.pem"),))
+
+    def test_a_wrong_table_is_told_by_its_number_with_what_is_wrong(self) -> None:
+        mend = 'give a list of tables, [[https.certificates]] or [{certfile = "b.pem", private_key = "b.key"}]'
+        for table, said in (
+            ("certfle = 'b'", '{certfle = "b"} (%s): there is no such key as certfle in it'),
+            ("private_key = 'b'", '{private_key = "b"} (%s): certfile is missing'),
+            ("certfile = 5", "{certfile = 5} (%s): certfile = 5 is not accepted"),
+            ("certfile = ''", '{certfile = ""} (%s): certfile = "" is not accepted'),
+        ):
+            [problem] = self.problems(f"[[https.certificates]]\ncertfile = 'a'\n[[https.certificates]]\n{table}\n")
+            self.assertEqual(problem, f"https.certificates[1] = {said % self.file}; {mend}")
+
+    def test_what_is_no_list_of_tables_is_told_with_what_is(self) -> None:
+        mend = '; give a list of tables, [[https.certificates]] or [{certfile = "b.pem", private_key = "b.key"}]'
+        for toml, said in (
+            ("[https.certificates]\ncertfile = 'a'", '{certfile = "a"} (%s): not accepted'),
+            ("https.certificates = 'a'", '"a" (%s): not accepted'),
+        ):
+            self.assertEqual(self.problems(toml), [f"https.certificates = {said % self.file}{mend}"])
+        [problem] = self.problems("https.certificates = ['a']")
+        self.assertEqual(problem, f'https.certificates[0] = "a" ({self.file}): this is no table{mend}')
+        [problem] = self.problems("", {"DUCK_HTTPS__CERTIFICATES": "a.pem"})
+        self.assertEqual(problem, f'https.certificates = "a.pem" (DUCK_HTTPS__CERTIFICATES): not accepted{mend}')
+
+    def test_undecodable_bytes_within_a_table_are_refused(self) -> None:
+        [problem] = self.problems("", {"DUCK_HTTPS__CERTIFICATES": '[{certfile = "caf\udce9"}]'})
+        self.assertIn("(DUCK_HTTPS__CERTIFICATES): not accepted", problem)
+        problem.encode()
+
+    def test_those_made_by_hand_are_checked(self) -> None:
+        def overridden(**values: Any) -> Loaded:
+            https = HttpsSettings(certificates=(CertificateSettings(**values),))
+            return override(Settings(https=https), {}, "App()")
+
+        self.assertEqual(
+            overridden(certfile=Path("a"), private_key="b").settings.https.certificates,
+            (CertificateSettings(certfile="a", private_key="b"),),
+        )
+        for value, said in ((5, "5"), ("", '""')):
+            with self.assertRaises(SettingsError) as caught:
+                overridden(certfile=value)
+            self.assertIn(f"https.certificates[0] = {{certfile = {said}}} (settings): certfile", str(caught.exception))
+        with self.assertRaisesRegex(SettingsError, "https.certificates = .*not accepted"):
+            overridden(certfile=object())
 
 
 class OverrideTests(LoadTestCase):

@@ -52,5 +52,19 @@ class OptionTests(UnitTestCase):
         [ipv6] = options_of("server.uses_ipv6")
         self.assertEqual((wsgi.usage, ipv6.usage), ("--wsgi MODULE:NAME", "--ipv6"))
 
+    def test_https_is_turned_on_and_given_its_files(self) -> None:
+        keys = {option.usage: option.key for option in OPTIONS if option.key.startswith("https.")}
+        self.assertEqual(
+            keys,
+            {
+                "--https": "https.enabled",
+                "--certfile FILE": "https.certfile",
+                "--private-key FILE": "https.private_key",
+                "--force-https": "https.force",
+                "--redirect-port PORT": "https.redirect_port",
+                "--acme EMAIL": "https.acme.email",
+            },
+        )
+
     def test_a_key_without_an_option_has_none(self) -> None:
         self.assertEqual(options_of("http.max_uri"), [])

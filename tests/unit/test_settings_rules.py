@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from duck_tx.settings.fields import FIELDS
 from duck_tx.settings.rules import RULES
-from duck_tx.settings.schema import GatewaySettings, HttpSettings, ProxySettings, ServerSettings, Settings
+from duck_tx.settings.schema import (
+    AcmeSettings,
+    GatewaySettings,
+    HttpSettings,
+    HttpsSettings,
+    ProxySettings,
+    ServerSettings,
+    Settings,
+)
 from tests.case import UnitTestCase
 
 
@@ -60,6 +70,68 @@ class RuleTests(UnitTestCase):
         self.assertEqual(self.reasons(Settings(http=HttpSettings(max_header_line=100, max_header_block=100))), [])
         [reason] = self.reasons(Settings(http=HttpSettings(max_header_line=101, max_header_block=100)))
         self.assertIn("lower the first or raise the second", reason)
+
+    def reasons_of_https(self, server: ServerSettings | None = None, **https: Any) -> list[str]:
+        return self.reasons(Settings(server=server or ServerSettings(), https=HttpsSettings(**https)))
+
+    def test_a_certificate_wants_https(self) -> None:
+        [reason] = self.reasons_of_https(certfile="a.pem")
+        self.assertIn("turn https.enabled on (--https), or say false to it", reason)
+        for enabled in (True, False):
+            self.assertEqual(self.reasons_of_https(certfile="a.pem", enabled=enabled), [])
+        acme = AcmeSettings(email="me@example.com", names=("example.com",))
+        self.assertEqual(self.reasons_of_https(certfile="a.pem", acme=acme), [])
+
+    def test_a_key_wants_its_certificate(self) -> None:
+        [reason] = self.reasons_of_https(private_key="a.key", enabled=True)
+        self.assertIn("give https.certfile (--certfile)", reason)
+        self.assertEqual(self.reasons_of_https(private_key="a.key", certfile="a.pem", enabled=True), [])
+
+    def test_nothing_is_redirected_to_an_https_that_is_not_there(self) -> None:
+        for enabled in (None, False):
+            [reason] = self.reasons_of_https(force=True, enabled=enabled)
+            self.assertIn("turn https.enabled on (--https) or leave https.force off", reason)
+        self.assertEqual(self.reasons_of_https(force=True, enabled=True), [])
+        acme = AcmeSettings(email="me@example.com", names=("example.com",))
+        self.assertEqual(self.reasons_of_https(force=True, acme=acme), [])
+
+    def test_redirect_site_and_server_have_ports_of_their_own(self) -> None:
+        [reason] = self.reasons_of_https(ServerSettings(port=80), enabled=True, force=True)
+        self.assertIn("cannot have the same port", reason)
+        self.assertEqual(self.reasons_of_https(ServerSettings(port=80), enabled=True), [])
+        self.assertEqual(self.reasons_of_https(ServerSettings(port=443), enabled=True, force=True), [])
+        self.assertEqual(self.reasons_of_https(ServerSettings(port=0), enabled=True, force=True, redirect_port=0), [])
+
+    def test_what_browsers_are_to_know_beforehand_is_for_all_names_and_a_year(self) -> None:
+        self.assertIn("hsts_subdomains", self.reasons_of_https(hsts_preload=True)[0])
+        [reason] = self.reasons_of_https(hsts_preload=True, hsts_subdomains=True, hsts=86400)
+        self.assertIn("give https.hsts 31536000 at least", reason)
+        for hsts in (None, 31536000):
+            self.assertEqual(self.reasons_of_https(hsts_preload=True, hsts_subdomains=True, hsts=hsts), [])
+
+    def reasons_of_acme(self, domain: str | None = None, **acme: Any) -> list[str]:
+        return self.reasons_of_https(ServerSettings(domain=domain), acme=AcmeSettings(**acme))
+
+    def test_an_account_binding_is_two_things(self) -> None:
+        for half in ({"eab_key_id": "a"}, {"eab_hmac_key": "b"}):
+            self.assertEqual(self.reasons_of_acme(**half), ["an external account binding needs both"])
+        self.assertEqual(self.reasons_of_acme(eab_key_id="a", eab_hmac_key="b"), [])
+
+    def test_a_certificate_is_asked_for_by_name(self) -> None:
+        [reason] = self.reasons_of_acme(email="me@example.com")
+        self.assertIn("give server.domain (--domain) or https.acme.names", reason)
+        self.assertEqual(self.reasons_of_acme("example.com", email="me@example.com"), [])
+        self.assertEqual(self.reasons_of_acme(email="me@example.com", names=("example.com",)), [])
+
+    def test_no_wildcard_is_asked_for(self) -> None:
+        [reason] = self.reasons_of_acme(names=("example.com", "*.example.com"))
+        self.assertIn('"*.example.com": wildcard certificates need a DNS challenge', reason)
+
+    def test_only_one_authority_has_the_staging_server(self) -> None:
+        [reason] = self.reasons_of_acme(staging=True, directory="https://ca.example/directory")
+        self.assertIn("leave one of the two out", reason)
+        self.assertEqual(self.reasons_of_acme(staging=True), [])
+        self.assertEqual(self.reasons_of_acme(directory="https://ca.example/directory"), [])
 
     def test_a_response_file_is_not_smaller_than_the_memory_before_it(self) -> None:
         def reasons(memory: int, spool: int) -> list[str]:

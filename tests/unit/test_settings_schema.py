@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from duck_tx.settings.fields import FIELDS, ROOT, section_of
-from duck_tx.settings.schema import ServerSettings, Settings
+from duck_tx.settings.schema import AcmeSettings, CertificateSettings, HttpsSettings, ServerSettings, Settings
 from tests.case import UnitTestCase
 
 
@@ -88,6 +88,24 @@ class FieldTests(UnitTestCase):
     def test_a_list_is_known_as_one(self) -> None:
         self.assertTrue(FIELDS["proxy.trusted"].is_list)
         self.assertFalse(FIELDS["server.addr"].is_list)
+
+    def test_a_list_of_tables_knows_what_each_is(self) -> None:
+        field = FIELDS["https.certificates"]
+        self.assertTrue(field.is_list)
+        self.assertIs(field.table, CertificateSettings)
+        self.assertEqual(field.type_name, "list of tables")
+        self.assertIsNone(FIELDS["proxy.trusted"].table)
+        self.assertIsNone(FIELDS["server.addr"].table)
+
+    def test_acme_is_a_section_of_https(self) -> None:
+        self.assertEqual(FIELDS["https.acme.email"].environment, "DUCK_HTTPS__ACME__EMAIL")
+        self.assertEqual(ROOT.sections["https"].sections["acme"].key, "https.acme")
+
+    def test_https_is_on_where_it_is_said_or_acme_is(self) -> None:
+        acme = AcmeSettings(email="me@example.com")
+        for enabled, plain, with_acme in ((None, False, True), (True, True, True), (False, False, False)):
+            self.assertEqual(HttpsSettings(enabled=enabled).is_on, plain)
+            self.assertEqual(HttpsSettings(enabled=enabled, acme=acme).is_on, with_acme)
 
     def test_a_section_within_a_section_has_a_key_with_two_dots(self) -> None:
         root = section_of(_Tree)

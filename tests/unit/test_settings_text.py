@@ -69,6 +69,14 @@ class FromTextTests(UnitTestCase):
         self.assert_reads("gateway.commands_on_startup", '["loaddata a,b", "migrate"]', ["loaddata a,b", "migrate"])
         self.assert_refused("proxy.trusted", "[::1]")
 
+    def test_tables_stand_in_an_array(self) -> None:
+        text = '[{certfile = "a.pem", private_key = "a.key"}, {certfile = "b.pem"}]'
+        tables = [{"certfile": "a.pem", "private_key": "a.key"}, {"certfile": "b.pem"}]
+        self.assert_reads("https.certificates", text, tables)
+        self.assert_reads("https.certificates", "", [])
+        for other in ("a.pem", "a.pem,b.pem", '{certfile = "a.pem"}', '[{"certfile": "a.pem"}]'):
+            self.assert_refused("https.certificates", other)
+
     @given(st.lists(st.text(min_size=1)))
     def test_any_list_of_text_can_be_given_as_an_array(self, items: list[str]) -> None:
         self.assertEqual(from_text(FIELDS["proxy.trusted"], toml_value(items)), items)

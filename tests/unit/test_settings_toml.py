@@ -8,6 +8,7 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duck_tx.settings.schema import CertificateSettings
 from duck_tx.settings.toml import read_array, toml_key, toml_value
 from tests.case import UnitTestCase
 
@@ -36,6 +37,12 @@ class TomlTests(UnitTestCase):
     def test_a_plain_key_needs_no_quotes(self) -> None:
         self.assertEqual(toml_key("max_age-2"), "max_age-2")
         self.assertEqual(toml_key("a.b"), '"a.b"')
+
+    def test_a_struct_is_a_table_of_what_is_not_its_default(self) -> None:
+        self.assertEqual(toml_value((CertificateSettings(certfile="a.pem"),)), '[{certfile = "a.pem"}]')
+        self.assertEqual(
+            toml_value(CertificateSettings(certfile="a", private_key="b")), '{certfile = "a", private_key = "b"}'
+        )
 
     def test_what_toml_cannot_say_can_still_be_shown(self) -> None:
         self.assertEqual(toml_value(None), "none")

@@ -8,6 +8,8 @@ from msgspec import Meta
 
 # A day is longer than any deadline that helps, and the bound catches milliseconds given for seconds.
 DAY = 86400
+YEAR = 365 * DAY
+KIB = 1024
 MIB = 1024**2
 GIB = 1024**3
 TIB = 1024**4
