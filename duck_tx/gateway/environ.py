@@ -11,6 +11,8 @@ from duck_tx.http.request import Request
 
 __all__ = ["base_environ", "environ_of"]
 
+_PROTOCOLS = {name: name.decode() for name in (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2")}
+
 
 def base_environ(*, multithread: bool, multiprocess: bool, errors: Any, file_wrapper: Any) -> dict[str, Any]:
     """What is the same in every request of a server."""
@@ -57,7 +59,7 @@ def environ_of(base: dict[str, Any], request: Request, body: BinaryIO | None) ->
     environ["REQUEST_URI"] = request.uri.decode("latin-1")
     environ["SERVER_NAME"] = name
     environ["SERVER_PORT"] = port
-    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request._version == b"1.1" else "HTTP/1.0"
+    environ["SERVER_PROTOCOL"] = _PROTOCOLS[request.clientproto]
     environ["REMOTE_ADDR"] = address
     environ["REMOTE_PORT"] = str(origin.port)
     environ["wsgi.url_scheme"] = origin.scheme
