@@ -15,11 +15,13 @@ from typing import Any, ClassVar
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
 from twisted.logger import Logger
 
 from duck_tx import uris
 from duck_tx.errors import ApplicationError
 from duck_tx.life import Life
+from duck_tx.place import state_directory
 from duck_tx.process.check import tell
 from duck_tx.process.hook import Hook
 from duck_tx.process.promise import settled
@@ -101,6 +103,7 @@ class App:
                 "server.no_checks": (no_checks, False),
                 "server.process_name": (process_name, "duck-server"),
                 "server.workers": (workers, None),
+                "https.redirect_log": (enable_force_https_logs, False),
             }
             explicit = {key: value for key, (value, default) in given.items() if value != default}
             self.settings = override(base, explicit, "App()").settings
@@ -108,6 +111,7 @@ class App:
                 from twisted.internet import reactor as global_reactor
 
                 reactor = global_reactor
+            self._redirect_workers = force_https_workers
             self._hooks = (on_app_start, on_pre_stop)
             self._calls_pre_stop = True
             self._life = Life(reactor, is_guest=disable_ipc_handler, ended=self._release)
@@ -184,13 +188,13 @@ class App:
 
     @property
     def absolute_uri(self) -> str:
-        """``http://host[:port]``."""
-        return uris.absolute_uri(self.DOMAIN, self.port)
+        """``https://host[:port]``, or with ``http`` where HTTPS is off."""
+        return uris.absolute_uri(self.DOMAIN, self.port, is_secure=self.settings.https.is_on)
 
     @property
     def absolute_ws_uri(self) -> str:
-        """``ws://host[:port]``."""
-        return uris.absolute_ws_uri(self.DOMAIN, self.port)
+        """``wss://host[:port]``, or with ``ws`` where HTTPS is off."""
+        return uris.absolute_ws_uri(self.DOMAIN, self.port, is_secure=self.settings.https.is_on)
 
     def build_absolute_uri(self, path: str) -> str:
         """``path`` as an absolute URI; percent-encoding in it is kept byte for byte."""
@@ -217,8 +221,8 @@ class App:
 
     @property
     def force_https_server_up(self) -> bool:
-        """Whether the redirect site accepts connections: never, as there is none in this version."""
-        return False
+        """Whether the redirect site accepts connections."""
+        return self._tree.redirect is not None and self._tree.redirect.listening
 
     @property
     def process_id(self) -> int:
@@ -235,7 +239,7 @@ class App:
         return {
             "duck-server": self._tree.service.ended("server"),
             "django": self._tree.service.ended("django"),
-            "force-https": None,
+            "force-https": self._tree.service.ended("force-https"),
             "automations": None,
         }
 
@@ -294,6 +298,18 @@ class App:
         """Load Django, if it is enabled and not loaded; fires when it answers."""
         return self._start("django") if self.settings.gateway.enabled else succeed(None)
 
+    def start_force_https_server(self, log_message: bool = True) -> Deferred[None]:
+        """Start the redirect site, if there is to be one; fires when its port accepts.
+
+        :param log_message: say so in the log.
+        """
+        https = self.settings.https
+        if not (https.is_on and https.force):
+            return succeed(None)
+        if log_message:
+            _log.info("redirecting to HTTPS from port {port}", port=https.redirect_port)
+        return self._start("force-https")
+
     def _start(self, name: str) -> Deferred[None]:
         self._claim()
         return self._tree.service.start_child(name)
@@ -303,14 +319,17 @@ class App:
     ) -> Deferred[None]:
         """Stop the public server, then Django; what else there is stays up.
 
+        :param stop_force_https_server: the redirect site too, before them.
         :param wait: fire when both are down, not at once.
         """
         if log_to_console:
             _log.info("stopping the servers")
-        stopped = Deferred.fromCoroutine(self._stop_servers())
+        stopped = Deferred.fromCoroutine(self._stop_servers(stop_force_https_server))
         return stopped if wait else succeed(None)
 
-    async def _stop_servers(self) -> None:
+    async def _stop_servers(self, with_redirect: bool) -> None:
+        if with_redirect and self.settings.https.force:
+            await self._tree.service.stop_child("force-https")
         await self._tree.service.stop_child("server")
         if self.settings.gateway.enabled:
             await self._tree.service.stop_child("django")
@@ -355,6 +374,8 @@ class App:
         await settled(self.on_app_start())
         if self.settings.server.domain is None and uris.is_wildcard(self.addr):
             _log.warn("absolute URIs say localhost, as {addr} is no name: give one with --domain", addr=self.addr)
+        if self._redirect_workers:
+            _log.info("the redirect site needs no workers: it answers on the reactor")
         _log.info("{line}", line=ready_line(self))
 
     async def _going_down(self) -> None:
@@ -364,7 +385,8 @@ class App:
     def run_checks(self) -> None:
         """Look whether a start can succeed, without leaving anything behind.  All that is found is logged.
 
-        :raises PortError: if the port cannot be bound.
+        :raises PortError: if a port cannot be bound.
+        :raises SSLError: if a certificate or its key cannot be used.
         :raises ApplicationError: if the state directory or the access log cannot be written.
         """
         try:
@@ -372,6 +394,23 @@ class App:
         except ApplicationError as error:
             tell(error)
             raise
+
+    @staticmethod
+    def check_ssl_credentials() -> None:
+        """Look whether the certificates of the living App can be used; without one, those that the settings name.
+
+        A name that no certificate covers is logged as a warning.
+
+        :raises SSLError: naming the file, what is wrong with it, and the command that mends it.
+        """
+        living = App.get_main_app()
+        if living is not None and living.tree.secure is not None:
+            living.tree.secure.certificates.check()
+            return
+        from duck_tx.secure import certificates
+
+        settings = living.settings if living else load(directory=Path.cwd(), environ=os.environ, options={}).settings
+        certificates(settings, Clock(), state_directory(settings, None), lambda: True).check()
 
     def record_metadata(self) -> Mapping[str, object]:
         """Write :attr:`meta` to ``meta.json`` in the state directory."""

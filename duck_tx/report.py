@@ -50,7 +50,14 @@ def banner() -> str:
 
 def ready_line(app: Subject) -> str:
     """One line: what is served, where, by what."""
-    return f"ready: {_what(app)} at {app.absolute_uri} ({_threads(app)}, pid {os.getpid()}, {_seconds():.2f} s)"
+    where = f"{app.absolute_uri}{_redirect(app)}"
+    return f"ready: {_what(app)} at {where} ({_threads(app)}, pid {os.getpid()}, {_seconds():.2f} s)"
+
+
+def _redirect(app: Subject) -> str:
+    redirect = app.tree.redirect
+    address = None if redirect is None else redirect.address
+    return "" if address is None else f", redirected from port {address[1]}"
 
 
 def _what(app: Subject) -> str:
@@ -91,7 +98,7 @@ def metadata(app: Subject) -> Mapping[str, object]:
         "addr": app.addr,
         "port": app.port,
         "domain": app.DOMAIN,
-        "protocol": "http",
+        "protocol": "https" if app.settings.https.is_on else "http",
         "url": app.absolute_uri,
         "ws_url": app.absolute_ws_uri,
         "pid": os.getpid(),

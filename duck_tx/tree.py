@@ -7,16 +7,16 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.web.resource import IResource
 
 from duck_tx import welcome
 from duck_tx.content.static import StaticFiles
+from duck_tx.errors import SSLError
 from duck_tx.gateway.django import LoadedProject
 from duck_tx.gateway.files import FileMount
-from duck_tx.gateway.project import Project, locate
+from duck_tx.gateway.project import Project
 from duck_tx.gateway.service import DEFAULT_THREADS, GatewayService
 from duck_tx.gateway.wsgi import WSGIResource
 from duck_tx.http.forwarded import Trusted
@@ -26,7 +26,8 @@ from duck_tx.http.nothing import NothingHere
 from duck_tx.http.router import Router
 from duck_tx.http.service import ServerService
 from duck_tx.http.site import Site
-from duck_tx.process.check import CheckService, run_checks
+from duck_tx.place import project_of, state_directory
+from duck_tx.process.check import CheckService, run_checks, tell
 from duck_tx.process.hook import Hook, HookService
 from duck_tx.process.meta import MetaService, check_state_directory, make_state_directory
 from duck_tx.process.port import bind, explained
@@ -34,6 +35,9 @@ from duck_tx.process.sequence import Sequence
 from duck_tx.process.signals import Action, Handler, SignalService
 from duck_tx.proxy.resource import ReverseProxy
 from duck_tx.settings import HttpSettings, Settings
+
+if TYPE_CHECKING:
+    from duck_tx.secure import Secure
 
 __all__ = ["Tree"]
 
@@ -71,25 +75,26 @@ class Tree:
         skip_setup: bool = False,
     ) -> None:
         self.settings = settings
-        self.project = _locate(settings, skip_setup) if settings.gateway.enabled else None
+        self.project = project_of(settings, configured=skip_setup)
         self.state_directory = state_directory(settings, self.project)
+        self._reactor = reactor
         self.access_log = AccessLogService(settings.log, reactor)
-        self.site = Site(
-            Router(NothingHere()),
-            reactor=reactor,
-            limits=_limits(settings.http),
-            trusted=Trusted(settings.proxy.trusted),
-            log=self.access_log.log if settings.log.access else None,
-            server_header=settings.http.server_header,
+        self.secure: Secure | None = None
+        if settings.https.is_on:
+            from duck_tx.secure import Secure
+
+            self.secure = Secure(settings, reactor, self.state_directory, self._is_development)
+        self.site = self._site(
+            Router(NothingHere()), logs=settings.log.access, hsts=self.secure.hsts if self.secure else None
         )
-        self.server = ServerService(
-            reactor,
-            self.site,
-            self._bind,
-            lambda error, port: explained(error, settings.server.addr, port),
-            backlog=settings.server.backlog,
-            grace=settings.server.grace,
-        )
+        self.site.secure = self.secure is not None
+        self.server = self._server()
+        if self.secure is not None and settings.https.force:
+            self.secure.add_redirect(
+                self.server,
+                partial(self._site, logs=settings.https.redirect_log),
+                lambda: self.site.resource,
+            )
         self.gateway = GatewayService(
             reactor,
             settings.gateway,
@@ -111,7 +116,13 @@ class Tree:
         self._add("access log", self.access_log)
         if self.project is not None:
             self._add("django", self.gateway)
+        if self.secure is not None:
+            self._add("certificates", self.secure.certificates)
         self._add("server", self.server)
+        if self.redirect is not None:
+            self._add("force-https", self.redirect)
+        if self.secure is not None and self.secure.acme is not None:
+            self._add("acme", self.secure.acme)
         self._add("metadata", self.meta)
         self._add("hooks", HookService(up, down, reactor, settings.server.grace))
 
@@ -127,26 +138,76 @@ class Tree:
         run_checks(self._checks())
 
     def _checks(self) -> list[Callable[[], object]]:
-        return [self._check_port, partial(check_state_directory, self.state_directory), self.access_log.check]
+        checks: list[Callable[[], object]] = [partial(_check_port, self.server, self._bind)]
+        if self.secure is not None:
+            if self.secure.redirect is not None:
+                checks.append(partial(_check_port, self.secure.redirect, self.secure.bind_redirect))
+            checks.append(self.secure.certificates.check)
+            if self.secure.acme is not None:
+                checks.append(self.secure.acme.check)
+        return [*checks, partial(check_state_directory, self.state_directory), self.access_log.check]
 
-    def _check_port(self) -> None:
-        if self.server.address is None:
-            self._bind().close()
+    @property
+    def redirect(self) -> ServerService | None:
+        """The redirect site, if there is one."""
+        return None if self.secure is None else self.secure.redirect
+
+    def _site(self, resource: IResource, *, logs: bool, hsts: Callable[[], bytes | None] | None = None) -> Site:
+        return Site(
+            resource,
+            reactor=self._reactor,
+            limits=_limits(self.settings.http),
+            trusted=Trusted(self.settings.proxy.trusted),
+            log=self.access_log.log if logs else None,
+            server_header=self.settings.http.server_header,
+            hsts=hsts,
+        )
+
+    def _server(self) -> ServerService:
+        server = self.settings.server
+        return ServerService(
+            self._reactor,
+            self.site,
+            self._bind,
+            lambda error, port: explained(error, server.addr, port),
+            backlog=server.backlog,
+            grace=server.grace,
+            listener=None if self.secure is None else self.secure.listener(self.site),
+        )
 
     def _bind(self) -> socket.socket:
         server = self.settings.server
         return bind(server.addr, server.port, uses_ipv6=server.uses_ipv6)
+
+    def _is_development(self) -> bool:
+        debug = self.settings.server.debug
+        if debug is not None:
+            return debug
+        loaded = self.gateway.project
+        return loaded is not None and (loaded.debug or loaded.project.kind == "welcome")
 
     def _actions(self, interrupt: Callable[[signal.Signals, Handler | None], object]) -> dict[signal.Signals, Action]:
         def stop(number: signal.Signals, earlier: Handler | None) -> None:
             self.server.announce_stop()
             interrupt(number, earlier)
 
-        return {
+        actions: dict[signal.Signals, Action] = {
             signal.SIGINT: partial(stop, signal.SIGINT),
             signal.SIGTERM: partial(stop, signal.SIGTERM),
             signal.SIGUSR1: self._reopen_logs,
         }
+        if self.secure is not None:
+            actions[signal.SIGHUP] = self._reload_certificates
+        return actions
+
+    def _reload_certificates(self, earlier: Handler | None) -> None:
+        assert self.secure is not None
+        if earlier is not None:
+            earlier(signal.SIGHUP, None)
+        try:
+            self.secure.certificates.reload()
+        except SSLError as error:
+            tell(error)
 
     def _reopen_logs(self, earlier: Handler | None) -> None:
         if earlier is not None:
@@ -199,22 +260,9 @@ def threads(settings: Settings) -> int:
     return workers if isinstance(workers, int) else DEFAULT_THREADS
 
 
-def state_directory(settings: Settings, project: Project | None) -> Path:
-    """Where this server keeps what outlives it: ``.duck`` beside the project, unless told otherwise."""
-    if settings.server.state_dir is not None:
-        return Path(settings.server.state_dir).absolute()
-    return Path(project.directory if project is not None else os.getcwd(), ".duck")
-
-
-def _locate(settings: Settings, skip_setup: bool) -> Project:
-    gateway = settings.gateway
-    return locate(
-        project=gateway.project,
-        django_settings=gateway.django_settings,
-        wsgi=gateway.wsgi,
-        fallback=welcome.SETTINGS_MODULE,
-        configured=skip_setup,
-    )
+def _check_port(server: ServerService, bind: Callable[[], socket.socket]) -> None:
+    if server.address is None:
+        bind().close()
 
 
 def _limits(http: HttpSettings) -> Limits:

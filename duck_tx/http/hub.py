@@ -51,11 +51,12 @@ class Hub:
         """Whether the system and ``reactor`` allow for a hub."""
         return hasattr(select, "epoll") and IReactorFDSet.providedBy(reactor)
 
-    def adopt(self, port: Any) -> None:
-        """Have the connections that ``port`` (a ``twisted.internet.tcp.Port``) accepts from now on watched here."""
+    def adopt(self, port: Any, kind: type[Server]) -> None:
+        """Have the connections that ``port`` (a ``twisted.internet.tcp.Port``) accepts from now on watched here, each
+        with a transport of this kind."""
 
         def transport(sock: Any, protocol: Any, address: Any, server: Any, number: int, reactor: Any) -> Server:
-            return Server(sock, protocol, address, server, number, self)  # type: ignore[arg-type]
+            return kind(sock, protocol, address, server, number, self)  # type: ignore[arg-type]
 
         port.transport = transport
 

@@ -135,24 +135,26 @@ class Outlet:
 
 @implementer(IPullProducer)
 class SocketOutlet(Outlet):
-    """A plain socket, written directly.
+    """A socket, written directly.
 
     A small response leaves in the same turn of the reactor, with one system call, where ``transport.write`` would
     wait for the next turn to find the socket writable.
     """
 
-    sendfile_works = True
-
     def __init__(self, owner: Owner, transport: Connection, reactor: IReactorTime) -> None:
         super().__init__(owner, transport, reactor)
-        self._write = transport.getHandle().send
+        # A transport that encrypts does so on the way, and knows by itself what must not be delayed.
+        encrypting = getattr(transport, "send_now", None)
+        self.sendfile_works = encrypting is None
+        self._write = encrypting or transport.getHandle().send
         self._unsent: deque[memoryview] = deque()
         self._registering = False
         self._cut = False
-        # Without it the second of two small sends waits for the client's acknowledgement, which comes late. A Unix
-        # socket has no such option.
-        with suppress(OSError):
-            transport.setTcpNoDelay(True)
+        if encrypting is None:
+            # Without it the second of two small sends waits for the client's acknowledgement, which comes late. A Unix
+            # socket has no such option.
+            with suppress(OSError):
+                transport.setTcpNoDelay(True)
 
     def send(self, data: bytes) -> None:
         if self.backlogged:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.tcp import Server
 from twisted.logger import Logger
 
 from duck_tx.http.deaf import deafen
 from duck_tx.http.hub import Hub
 from duck_tx.http.site import Site
 
-__all__ = ["ServerService"]
+__all__ = ["Listener", "ServerService"]
 
 _log = Logger()
 _ALL_THAT_QUEUE = 1_000_000
+
+
+class Listener(NamedTuple):
+    """How connections are made: what speaks for them at first, and what carries them."""
+
+    factory: IProtocolFactory
+    transport: type[Server]
 
 
 class ServerService(Service):
@@ -29,6 +37,7 @@ class ServerService(Service):
     :param explained: makes the error to raise of one of ``listen``.
     :param backlog: connections that the system may queue.
     :param grace: seconds to wait for what is in flight.
+    :param listener: makes new connections, if the site does not.
     """
 
     def __init__(
@@ -40,6 +49,7 @@ class ServerService(Service):
         *,
         backlog: int,
         grace: float,
+        listener: Listener | None = None,
     ) -> None:
         self._reactor = reactor
         self._site = site
@@ -47,8 +57,9 @@ class ServerService(Service):
         self._explained = explained
         self._backlog = backlog
         self._grace = grace
+        self._listener = listener or Listener(site, Server)
         self._socket: socket.socket | None = None
-        self._port: IListeningPort | None = None
+        self._port: Any = None
         self._hub: Hub | None = None
         self._deadline: float | None = None
         # What Twisted would say about it, the App says.
@@ -94,10 +105,12 @@ class ServerService(Service):
         bound.setblocking(False)
         self._deadline = None
         self._site.draining = False
-        self._port = self._reactor.adoptStreamPort(bound.fileno(), bound.family, self._site)
+        self._port = self._reactor.adoptStreamPort(bound.fileno(), bound.family, self._listener.factory)
         if Hub.serves(self._reactor):
             self._hub = Hub(self._reactor)
-            self._hub.adopt(self._port)
+            self._hub.adopt(self._port, self._listener.transport)
+        else:
+            self._port.transport = self._listener.transport
         super().startService()
 
     def announce_stop(self) -> None:
@@ -117,8 +130,8 @@ class ServerService(Service):
         self._deadline = self._reactor.seconds() + self._grace
         # Clients that the system has accepted for us are ours to answer, so take them all before the port closes.
         deafen(bound)
-        port.numberAccepts = _ALL_THAT_QUEUE  # type: ignore[attr-defined]
-        port.doRead()  # type: ignore[attr-defined]
+        port.numberAccepts = _ALL_THAT_QUEUE
+        port.doRead()
         stopped = port.stopListening()
         bound.close()
         drained = self._site.drain()

@@ -17,10 +17,11 @@ _LISTEN = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
 
 
-def bind(addr: str, port: int, *, uses_ipv6: bool = False) -> socket.socket:
+def bind(addr: str, port: int, *, uses_ipv6: bool = False, option: str = "--port") -> socket.socket:
     """A TCP socket bound to ``addr`` and ``port`` that does not listen yet.
 
     :param uses_ipv6: bind an IPv6 address; the wildcard then takes IPv4 connections as well.
+    :param option: what sets this port, for the message.
     :raises PortError: in one line: what is in the way, and how to mend it.
     """
     family, address = _resolved(addr, port, uses_ipv6)
@@ -32,7 +33,7 @@ def bind(addr: str, port: int, *, uses_ipv6: bool = False) -> socket.socket:
         bound.bind(address)
     except OSError as error:
         bound.close()
-        raise explained(error, addr, port) from error
+        raise explained(error, addr, port, option) from error
     return bound
 
 
@@ -49,16 +50,16 @@ def _resolved(addr: str, port: int, uses_ipv6: bool) -> tuple[socket.AddressFami
     return family, address
 
 
-def explained(error: OSError, addr: str, port: int) -> PortError:
+def explained(error: OSError, addr: str, port: int, option: str = "--port") -> PortError:
     """What the system said about a port, in one line with the mend."""
     if error.errno == errno.EADDRINUSE:
         holder = holder_of(port)
         if not holder:
-            return PortError(f"port {port} is in use. Choose another with --port.")
-        return PortError(f"port {port} is in use by {holder}. Stop it, or choose another with --port.")
+            return PortError(f"port {port} is in use. Choose another with {option}.")
+        return PortError(f"port {port} is in use by {holder}. Stop it, or choose another with {option}.")
     if error.errno in (errno.EACCES, errno.EPERM):
         return PortError(
-            f"port {port} needs privileges that this user does not have. Choose one above 1023 with --port, or "
+            f"port {port} needs privileges that this user does not have. Choose one above 1023 with {option}, or "
             "give the process CAP_NET_BIND_SERVICE."
         )
     if error.errno == errno.EADDRNOTAVAIL:

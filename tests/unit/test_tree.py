@@ -16,7 +16,7 @@ from duck_tx.http.nothing import NothingHere
 from duck_tx.http.router import Router
 from duck_tx.proxy.resource import ReverseProxy
 from duck_tx.settings import Settings, override
-from duck_tx.tree import Tree, state_directory, threads
+from duck_tx.tree import Tree, threads
 from tests.case import UnitTestCase
 from tests.unit.reactor import HandedOver
 
@@ -128,15 +128,3 @@ class ThreadTests(UnitTestCase):
 
     def test_auto_is_one_for_each_processor(self) -> None:
         self.assertEqual(threads(_settings(server__workers="auto")), os.cpu_count())
-
-
-class StateDirectoryTests(UnitTestCase):
-    def test_it_lies_beside_the_project(self) -> None:
-        self.assertEqual(state_directory(_settings(), Project("manage", "/srv/site")), Path("/srv/site/.duck"))
-
-    def test_without_a_project_it_lies_here(self) -> None:
-        self.assertEqual(state_directory(_settings(), None), Path.cwd() / ".duck")
-
-    def test_another_can_be_chosen(self) -> None:
-        settings = _settings(server__state_dir="state")
-        self.assertEqual(state_directory(settings, Project("manage", "/srv/site")), Path.cwd() / "state")

@@ -1,0 +1,156 @@
+"""The HTTPS side of the tree, wired only where HTTPS is on: what it needs takes a while to import."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import IResource
+
+from duck_tx.http.channel import HTTPChannel
+from duck_tx.http.service import Listener, ServerService
+from duck_tx.http.site import Site
+from duck_tx.http2.channel import Http2Channel
+from duck_tx.http2.limits import Http2Limits
+from duck_tx.https.context import Policy, challenge_context, server_context
+from duck_tx.https.factory import TLSFactory
+from duck_tx.https.hsts import hsts_value
+from duck_tx.https.name import canonical, covers
+from duck_tx.https.redirect import RedirectResource
+from duck_tx.https.service import CertificateService
+from duck_tx.https.store import CertificateStore
+from duck_tx.https.transport import TLSTransport
+from duck_tx.process.port import bind, explained
+from duck_tx.settings import Settings
+from duck_tx.uris import is_wildcard, public_host
+
+__all__ = ["Secure", "certificates"]
+
+_OPTION = "--redirect-port"
+
+
+class Secure:
+    """The services of HTTPS, and what the public server takes from them.
+
+    :ivar certificates: the certificate service.
+    :ivar redirect: the redirect site, ``None`` where nothing is redirected.
+    :ivar acme: asks for certificates, ``None`` where they come from files.
+    :param settings: what to run.
+    :param reactor: where.
+    :param directory: the state directory.
+    :param is_development: whether a certificate that only this machine trusts will do, where there is no other.
+    """
+
+    redirect: ServerService | None = None
+    acme: Any = None
+
+    def __init__(self, settings: Settings, reactor: Any, directory: Path, is_development: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self.certificates = certificates(settings, reactor, directory, is_development)
+        self._store = self.certificates.store
+        http_answers: dict[bytes, bytes] = {}
+        self._http_answers = http_answers
+        acme = settings.https.acme
+        if acme.email is not None:
+            from duck_tx.https.acme.service import AcmeService
+
+            self.acme = AcmeService(
+                reactor,
+                acme,
+                names=acme.names or _names(settings)[:1],
+                directory=directory / "acme",
+                installed=self.certificates.reload,
+                http_answers=http_answers if settings.https.force else None,
+                tls_answers=self._store.challenges,
+                make_context=challenge_context,
+            )
+
+    def hsts(self) -> bytes | None:
+        """What ``Strict-Transport-Security`` says now."""
+        shown = self._store.credentials
+        return hsts_value(self._settings.https, is_development=not shown or shown[0].is_development)
+
+    def listener(self, site: Site) -> Listener:
+        """How connections to the public port are made."""
+        http2 = self._settings.http2
+        limits = Http2Limits(**{name: getattr(http2, name) for name in Http2Limits.__slots__})
+        factory = TLSFactory(
+            site,
+            self._store,
+            {b"h2": lambda: Http2Channel(site, limits), b"http/1.1": lambda: HTTPChannel(site)},
+            timeout=self._settings.https.handshake_timeout,
+        )
+        return Listener(factory, TLSTransport)
+
+    def add_redirect(
+        self, server: ServerService, make_site: Callable[[IResource], Site], pages: Callable[[], IResource]
+    ) -> None:
+        """Make the redirect site.
+
+        :param server: where it leads to.
+        :param make_site: makes the site for a resource.
+        :param pages: the resource that answers for exempt paths.
+        """
+        settings, https = self._settings.server, self._settings.https
+        resource = RedirectResource(
+            domain=lambda: public_host(settings.domain, settings.addr),
+            port=lambda: settings.port if server.address is None else server.address[1],
+            keeps=self._keeps,
+            permanent=https.redirect_permanent,
+            exempt=frozenset(path.encode("ascii") for path in https.redirect_exempt),
+            pages=pages,
+            challenges=self._http_answers,
+        )
+        self.redirect = ServerService(
+            self._reactor,
+            make_site(resource),
+            self.bind_redirect,
+            lambda error, port: explained(error, settings.addr, port, _OPTION),
+            backlog=settings.backlog,
+            grace=settings.grace,
+        )
+
+    def bind_redirect(self) -> socket.socket:
+        """The bound socket of the redirect site.
+
+        :raises PortError: if it cannot be had.
+        """
+        server = self._settings.server
+        port = self._settings.https.redirect_port
+        return bind(server.addr, port, uses_ipv6=server.uses_ipv6, option=_OPTION)
+
+    def _keeps(self, host: str) -> bool:
+        """Whether a redirect may lead to ``host``: it is one of ours."""
+        ours = self._settings.https.redirect_hosts
+        return self._store.covers(host) or any(covers(canonical(name), host) for name in ours)
+
+
+def certificates(
+    settings: Settings, clock: IReactorTime, directory: Path, is_development: Callable[[], bool]
+) -> CertificateService:
+    """The certificates that these settings name, not read yet.
+
+    :param directory: the state directory.
+    :param is_development: asked where the settings name none.
+    """
+    protocols = (b"h2", b"http/1.1") if settings.http2.enabled else (b"http/1.1",)
+    policy = Policy(settings.https.min_version, protocols)
+    store = CertificateStore(lambda credential: server_context(credential, policy), strict=settings.https.strict_sni)
+    return CertificateService(
+        clock,
+        settings.https,
+        store,
+        state_directory=directory,
+        names=_names(settings),
+        is_development=is_development,
+    )
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    """What this server is called, the public name first."""
+    server = settings.server
+    return tuple(name.strip("[]") for name in (server.domain, server.addr) if name and not is_wildcard(name))
