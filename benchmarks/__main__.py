@@ -10,16 +10,19 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import environment, report
+from benchmarks import certificate, environment, readme, report
 from benchmarks.bench import Bench
-from benchmarks.cases import LOADS
+from benchmarks.cases import LOADS, NEWCOMERS, SECURE_LOADS
 from benchmarks.chart import Bar, Panel, chart
+from benchmarks.h2load import H2Load
 from benchmarks.load import Wrk
 from benchmarks.metric import Metric, Results
-from benchmarks.options import Options, parse
-from benchmarks.project import ProjectError, prepare
+from benchmarks.options import OUTPUT, Options, parse
+from benchmarks.project import ROOT, ProjectError, prepare
 from benchmarks.run import run
+from benchmarks.servers import SERVERS
 
+README = ROOT / "README.md"
 _UPLOAD_SIZE = 50_000_000
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -57,9 +60,11 @@ def measure(options: Options) -> Results:
     with tempfile.TemporaryDirectory(prefix="duck_tx-benchmarks-") as scratch:
         bench = Bench(
             project=prepare(options.project, Path(scratch)),
+            certificate=certificate.make(Path(scratch)),
             peers=peers,
             scratch=Path(scratch),
             wrk=Wrk(load_core, options.connections),
+            h2load=H2Load(load_core),
             server_core=server_core,
             seconds=options.seconds,
             warm_up=options.warm_up,
@@ -87,16 +92,25 @@ def publish(results: Results, options: Options) -> None:
     (options.output / "results.json").write_text(report.to_json(results, about))
     (options.output / "chart.svg").write_text(chart("Requests per second, by server", panels(results)))
     say(f"written to {options.output}")
+    if options.output == OUTPUT:
+        text = README.read_text()
+        README.write_text(readme.filled(text, readme.block(results, about)))
+        say(f"figures put into {README}")
 
 
 def panels(results: Results) -> list[Panel]:
     """One panel for each case that was measured under load, with the servers that took part."""
+    shown = [(case, case.title) for case in LOADS] + [(case, f"HTTPS, {case.title}") for case in SECURE_LOADS]
     found = []
-    for case in LOADS:
-        names = [name for name in report.SITES if name in results.servers(case.name)]
-        bars = [Bar(name, results.value(case.name, name, Metric.RATE), name.startswith("duck_tx")) for name in names]
+    for case, title in shown:
+        taken = results.servers(case.name)
+        bars = [
+            Bar(each.name, results.value(case.name, each.name, Metric.RATE), "duck_tx" in each.name)
+            for each in SERVERS
+            if each.name in taken
+        ]
         if bars:
-            found.append(Panel(f"{case.title}: requests per second", bars))
+            found.append(Panel(f"{title}: {'connections' if case.name == NEWCOMERS else 'requests'} per second", bars))
     return found
 
 

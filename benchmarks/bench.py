@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.certificate import Certificate
+from benchmarks.client import Origin
+from benchmarks.h2load import H2Load
 from benchmarks.load import Wrk
 from benchmarks.process import Running, free_port, running
 from benchmarks.project import Project, environment
-from benchmarks.servers import Place, Server
+from benchmarks.server import Place, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,11 @@ class Bench:
     """Times in seconds. ``peers`` holds the peers' programs; the run removes ``scratch`` when it ends."""
 
     project: Project
+    certificate: Certificate
     peers: Path
     scratch: Path
     wrk: Wrk
+    h2load: H2Load
     server_core: int
     seconds: float
     warm_up: float
@@ -31,7 +36,7 @@ class Bench:
         """A free port and the directory of this server, which it keeps from start to start."""
         own = self.scratch / "".join(each if each.isalnum() else "-" for each in server.name)
         own.mkdir(exist_ok=True)
-        return Place(free_port(), self.project, self.peers, own)
+        return Place(free_port(), self.certificate, self.project, self.peers, own)
 
     @property
     def cores(self) -> frozenset[int]:
@@ -47,5 +52,6 @@ class Bench:
         place = place or self.place(server)
         env = environment(server.env(place))
         argv, cwd, log = server.command(place), server.cwd(place), place.scratch / "output.log"
-        with running(argv, env, cwd, place.port, server.ready_path, self.server_core, log) as process:
+        origin = Origin(place.port, self.certificate.trust() if server.is_secure else None)
+        with running(argv, env, cwd, origin, server.ready_path, self.server_core, log) as process:
             yield process

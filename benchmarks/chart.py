@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _LABELS, _NUMBERS, _MARGIN = 460, 130, 62, 24
+_WIDTH, _LABELS, _NUMBERS, _MARGIN = 530, 200, 62, 24
 _ROW, _BAR, _HEAD = 24, 16, 40
 
 # Text and bars keep their contrast on a white page and on a dark one.

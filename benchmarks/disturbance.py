@@ -50,6 +50,15 @@ def user_seconds(stat: str, cores: Collection[int]) -> float:
     return ticks / _TICK
 
 
+def idle_seconds(stat: str, core: int) -> float:
+    """Time since boot in which this core had nothing to do, from the text of ``/proc/stat``."""
+    for line in stat.splitlines():
+        name, *fields = line.split()
+        if name == f"cpu{core}":
+            return (int(fields[3]) + int(fields[4])) / _TICK
+    return 0.0
+
+
 def process_seconds(pid: int) -> float:
     """User time of a living process; 0 if there is none."""
     try:

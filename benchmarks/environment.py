@@ -7,20 +7,23 @@ import os
 import platform
 import resource
 import shutil
+import ssl
 import subprocess
 import sys
 import venv
 from importlib.metadata import version
 from pathlib import Path
 
+from OpenSSL import SSL
+
 from benchmarks.project import ROOT
 
 PEERS = Path(__file__).resolve().parent / "peers.txt"
 
 #: Installed beside the peers in the versions that are in use here: else it would be these that are compared.
-_SHARED = ("Django", "Twisted")
+_SHARED = ("Django", "Twisted", "pyOpenSSL", "cryptography", "service-identity")
 
-_NAMED = ("gunicorn", "granian", "waitress", "uvicorn", "daphne")
+_NAMED = ("Django", "Twisted", "gunicorn", "granian", "waitress", "uvicorn", "daphne", "hypercorn")
 
 
 class MissingTool(Exception):
@@ -90,14 +93,31 @@ def peers(cache: Path = ROOT / ".benchmarks") -> Path:
 def machine() -> dict[str, str]:
     """What the figures depend on, for the report."""
     pinned = dict(line.split("==") for line in requirements().splitlines() if "==" in line)
-    versions = {name: pinned[name] for name in (*_SHARED, *_NAMED)}
+    versions = {name: pinned[name] for name in _NAMED}
+    twisted_openssl = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
     return {
         "processor": processor(Path("/proc/cpuinfo")),
         "cores": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
+        # Twisted's, and that of the servers which use Python's ssl module.
+        "OpenSSL": " / ".join(each.split()[1] for each in (twisted_openssl, ssl.OPENSSL_VERSION)),
         **versions,
+        **({"nginx": nginx} if (nginx := nginx_version()) else {}),
     }
+
+
+def nginx_program() -> str | None:
+    """The path of nginx; None if it is not installed. Debian has it where only root looks."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+
+
+def nginx_version() -> str | None:
+    """The version of nginx; None if it is not installed."""
+    if (nginx := nginx_program()) is None:
+        return None
+    done = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=False)
+    return done.stderr.strip().rpartition("/")[2] or None
 
 
 def processor(cpuinfo: Path) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import select
 import socket
 from types import TracebackType
 
-from benchmarks.client import HOST
+from benchmarks.client import HOST, Origin
 
 _TIMEOUT = 5.0
 
@@ -17,8 +18,8 @@ class IdleConnections:
     It gives up at the first one that cannot be had within five seconds: ``len()`` says how many there are.
     """
 
-    def __init__(self, port: int, path: str, count: int) -> None:
-        self._port = port
+    def __init__(self, origin: Origin, path: str, count: int) -> None:
+        self._origin = origin
         self._path = path
         self._count = count
         self._sockets: list[socket.socket] = []
@@ -48,11 +49,14 @@ class IdleConnections:
         self._sockets.clear()
 
     def _open(self) -> bool:
+        port, trust = self._origin.port, self._origin.trust
         connection = socket.socket()
         connection.settimeout(_TIMEOUT)
         try:
-            connection.connect((HOST, self._port))
-            connection.sendall(f"GET {self._path} HTTP/1.1\r\nHost: {HOST}:{self._port}\r\n\r\n".encode())
+            connection.connect((HOST, port))
+            if trust is not None:
+                connection = trust.wrap_socket(connection, server_hostname=HOST)
+            connection.sendall(f"GET {self._path} HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n".encode())
             response = http.client.HTTPResponse(connection, method="GET")
             response.begin()
             response.read()
@@ -69,9 +73,7 @@ class IdleConnections:
 
 
 def _open_at_the_other_end(connection: socket.socket) -> bool:
-    try:
-        return bool(connection.recv(1, socket.MSG_PEEK))
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    # The kernel says so even if something lies before the end that nobody has read, such as a TLS ticket.
+    poller = select.poll()
+    poller.register(connection, select.POLLRDHUP)
+    return not poller.poll(0)

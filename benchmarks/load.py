@@ -7,7 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.client import HOST
+from benchmarks.client import Origin
+from benchmarks.metric import Metric, Reading
 from benchmarks.process import end_group
 
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0}
@@ -24,11 +25,15 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Rate in requests a second, latencies in milliseconds."""
+    """Rate in requests a second, latencies in milliseconds where the load's program says them."""
 
     rate: float
-    p50: float
-    p99: float
+    p50: float | None = None
+    p99: float | None = None
+
+    def readings(self) -> list[Reading]:
+        found = ((Metric.RATE, self.rate), (Metric.P50, self.p50), (Metric.P99, self.p99))
+        return [Reading(metric, value) for metric, value in found if value is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Wrk:
     core: int
     connections: int
 
-    def run(self, port: int, path: str, seconds: float, script: Path | None = None) -> Load:
+    def run(self, origin: Origin, path: str, seconds: float, script: Path | None = None) -> Load:
         """Send requests for ``seconds``; ``script`` is a wrk Lua script for anything but a GET.
 
         :raises LoadError: if wrk fails, or reports a socket error or a status that is no success.
@@ -47,20 +52,29 @@ class Wrk:
         argv += ["--connections", str(self.connections), "--duration", f"{max(1, round(seconds))}s"]
         if script is not None:
             argv += ["--script", str(script)]
-        argv.append(f"http://{HOST}:{port}{path}")
-        # A group of its own: Ctrl-C must reach this program alone, which then ends wrk by its id.
-        process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-        )
-        try:
-            text, _ = process.communicate(timeout=seconds + 30)
-        except subprocess.TimeoutExpired as error:
-            raise LoadError(f"wrk did not end within {seconds + 30:.0f} s") from error
-        finally:
-            end_group(process)
-        if process.returncode:
-            raise LoadError(f"wrk ended with status {process.returncode}: {text.strip()[-300:]}")
-        return parse(text)
+        argv.append(origin.url(path))
+        return parse(output(argv, seconds + 30))
+
+
+def output(argv: list[str], limit: float) -> str:
+    """What a load generator printed, which is the last of the programs named in ``argv``.
+
+    :raises LoadError: if it fails, or does not end within ``limit`` seconds.
+    :raises OSError: if it cannot be started.
+    """
+    # A group of its own: Ctrl-C must reach this program alone, which then ends the other by its id.
+    process = subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        text, _ = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired as error:
+        raise LoadError(f"it did not end within {limit:.0f} s: {' '.join(argv)}") from error
+    finally:
+        end_group(process)
+    if process.returncode:
+        raise LoadError(f"status {process.returncode} of {' '.join(argv)}: {text.strip()[-300:]}")
+    return text
 
 
 def parse(text: str) -> Load:

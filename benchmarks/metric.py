@@ -22,6 +22,8 @@ class Metric(StrEnum):
     PAUSE = "longest_reactor_pause_ms"
     UPLOAD = "upload_ms"
     OTHERS = "percent_of_a_core_used_by_others"
+    SERVER_BUSY = "percent_of_the_servers_core_used"
+    LOAD_BUSY = "percent_of_the_loads_core_used"
 
 
 @dataclass(frozen=True, slots=True)

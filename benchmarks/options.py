@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from benchmarks.cases import CASES, Case
+from benchmarks.case import Case
+from benchmarks.cases import CASES, TOPICS
 from benchmarks.project import ROOT, SOURCE
-from benchmarks.servers import SERVERS, Server
+from benchmarks.server import Server
+from benchmarks.servers import SERVERS
 
 OUTPUT = ROOT / "docs" / "benchmarks"
 
@@ -43,6 +45,7 @@ def parse(argv: Sequence[str]) -> Options:
     servers, cases = [each.name for each in SERVERS], [each.name for each in CASES]
     parser.add_argument("--servers", metavar="NAMES", help=f"comma-separated: {', '.join(servers)}")
     parser.add_argument("--cases", metavar="NAMES", help=f"comma-separated: {', '.join(cases)}")
+    parser.add_argument("--only", choices=TOPICS, help="the cases of one topic")
     parser.add_argument("--rounds", type=_positive, help="how often everything is measured (default: 3)")
     parser.add_argument("--seconds", type=_positive, help="of load for each measurement (default: 6)")
     parser.add_argument("--connections", type=_positive, default=32, help="kept-alive connections (default: 32)")
@@ -56,10 +59,11 @@ def parse(argv: Sequence[str]) -> Options:
     )
     given = parser.parse_args(argv)
     try:
-        chosen_servers, chosen_cases = chosen(given.servers, SERVERS), chosen(given.cases, CASES)
+        chosen_servers = chosen(given.servers, SERVERS)
+        chosen_cases = chosen(given.cases, TOPICS[given.only] if given.only else CASES)
     except ValueError as error:
         parser.error(str(error))
-    whole = not (given.quick or given.servers or given.cases)
+    whole = not (given.quick or given.servers or given.cases or given.only)
     return Options(
         servers=chosen_servers,
         cases=chosen_cases,

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.client import exchange
+from benchmarks.client import Origin, exchange
 
 #: Content-Type of :func:`form`.
 KIND = "multipart/form-data; boundary=benchmark-boundary"
@@ -35,14 +35,14 @@ def form(content: bytes) -> bytes:
     return head + b"Content-Type: application/octet-stream\r\n\r\n" + content + b"\r\n--benchmark-boundary--\r\n"
 
 
-def upload(port: int, path: str, size: int, expected: bytes) -> Window:
+def upload(origin: Origin, path: str, size: int, expected: bytes) -> Window:
     """Send one file of ``size`` random bytes and say when that was.
 
     :raises UploadError: if the answer is not a 200 that holds ``expected``.
     """
     body = form(os.urandom(size))
     begin = time.monotonic()
-    answer = exchange(port, path, "POST", body, KIND, timeout=60.0)
+    answer = exchange(origin, path, "POST", body, KIND, timeout=60.0)
     window = Window(begin, time.monotonic())
     if answer.status != 200 or expected not in answer.body:
         raise UploadError(f"POST {path} was answered with {answer.status} {answer.body[:200]!r}")

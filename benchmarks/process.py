@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.client import HOST, exchange
+from benchmarks.client import HOST, Origin, exchange
 from benchmarks.disturbance import Usage, usage
 
 _PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
@@ -29,7 +29,7 @@ class Running:
     """A server that answers. ``ready_ms``: from spawning it until its first 200, in milliseconds."""
 
     process: subprocess.Popen[bytes]
-    port: int
+    origin: Origin
     ready_ms: float
 
     def memory(self) -> int:
@@ -88,7 +88,7 @@ def end_group(process: subprocess.Popen[bytes] | subprocess.Popen[str], grace: f
 
 @contextlib.contextmanager
 def running(
-    argv: Sequence[str], env: Mapping[str, str], cwd: Path, port: int, ready_path: str, core: int, log: Path
+    argv: Sequence[str], env: Mapping[str, str], cwd: Path, origin: Origin, ready_path: str, core: int, log: Path
 ) -> Iterator[Running]:
     """Start a server, wait until it answers 200, and end it on the way out, whatever happened.
 
@@ -108,14 +108,14 @@ def running(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _wait(process, port, ready_path, log)
-        yield Running(process, port, (time.perf_counter() - began) * 1000)
+        _wait(process, origin, ready_path, log)
+        yield Running(process, origin, (time.perf_counter() - began) * 1000)
     finally:
         if process is not None:
             end_group(process)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, path: str, log: Path, limit: float = 30.0) -> None:
+def _wait(process: subprocess.Popen[bytes], origin: Origin, path: str, log: Path, limit: float = 30.0) -> None:
     deadline = time.monotonic() + limit
     last = "it accepted no connection"
     while time.monotonic() < deadline:
@@ -123,7 +123,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, path: str, log: Path, lim
             raise StartError(f"ended with status {process.returncode}: {_tail(log)}")
         try:
             # Some servers accept before they are ready, so the request may have to wait all the time.
-            answer = exchange(port, path, timeout=max(0.1, deadline - time.monotonic()))
+            answer = exchange(origin, path, timeout=max(0.1, deadline - time.monotonic()))
         except (OSError, http.client.HTTPException) as error:
             last = str(error)
             time.sleep(0.002)

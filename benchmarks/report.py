@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from benchmarks import cases, servers
+from benchmarks import cases, server, tls_report
 from benchmarks.cases import CASES, LOADS
+from benchmarks.figure import NOTHING, beside_idle, count, megabytes, milliseconds, ratio, table
 from benchmarks.metric import Metric, Results
 from benchmarks.servers import DUCK, SERVERS
 from benchmarks.targets import TARGETS, Target
 
-NOTHING = "–"  # noqa: RUF001
-
-SITES = tuple(each.name for each in SERVERS if servers.SITE in each.groups)
+SITES = tuple(each.name for each in SERVERS if server.SITE in each.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +26,6 @@ class About:
     seconds: float
     connections: int
     machine: Mapping[str, str]
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: the first column to the left, the others to the right."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def count(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:,.0f}"
-
-
-def ratio(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.2f} x"
-
-
-def milliseconds(value: float | None) -> str:
-    """Three digits that count: 0.42, 4.20, 42.0, 420."""
-    if value is None:
-        return NOTHING
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
-
-
-def megabytes(value: float | None) -> str:
-    return NOTHING if value is None else f"{value / 1e6:.0f} MB"
 
 
 def _per_second(value: float | None) -> str:
@@ -86,6 +60,7 @@ def markdown(results: Results, about: About) -> str:
         (f"Requests per second of {DUCK} over those of the server in the row", _by_server(results, _over)),
         ("Latency in milliseconds: median / 99th percentile", _by_server(results, _latency)),
         ("Start, memory and idle connections", _life(results)),
+        *tls_report.sections(results),
         (f"{DUCK} by itself", _further(results)),
         ("Targets", _targets(results)),
     ]
@@ -118,7 +93,7 @@ def _introduction(about: About) -> str:
     return (
         f"Made by `python -m benchmarks` on {about.made}: medians of {about.rounds} interleaved rounds of "
         f"{about.seconds:g} s, {about.connections} kept-alive connections, one worker process pinned to one "
-        f"core and wrk to another, no access logs.\n\n{machine}.\n\n"
+        f"core and the load to another, no access logs.\n\n{machine}.\n\n"
         f"{NOTHING}: not measured, or not offered by that server. How to read this: benchmarks/README.md.\n\n"
         "![Requests per second](chart.svg)\n"
     )
@@ -169,16 +144,14 @@ _LIFE = (
 
 def _life(results: Results) -> str:
     def row(name: str) -> list[str]:
-        idle = {metric: results.value(cases.IDLE, name, metric) for metric in Metric}
-        effect = f"{milliseconds(idle[Metric.QUIET_P99])} / {milliseconds(idle[Metric.P99])}"
         return [
             name,
             milliseconds(results.value(cases.START, name, Metric.READY)),
             megabytes(results.value(cases.START, name, Metric.MEMORY)),
             megabytes(results.value(cases.PAGE, name, Metric.MEMORY)),
-            count(idle[Metric.HELD]),
-            count(idle[Metric.EACH]),
-            effect if idle[Metric.QUIET_P99] is not None else NOTHING,
+            count(results.value(cases.IDLE, name, Metric.HELD)),
+            count(results.value(cases.IDLE, name, Metric.EACH)),
+            beside_idle(results, cases.IDLE, name),
         ]
 
     taken = {name for case in (cases.START, cases.IDLE) for name in results.servers(case)}

@@ -1,8 +1,14 @@
-"""A small resource on duck_tx's site or on twisted.web's: ``resource_server.py duck_tx|twisted PORT``."""
+"""A small resource on duck_tx's site or on twisted.web's: ``resource_server.py duck_tx|twisted PORT``.
+
+With a certificate and a key (PEM files) after the port it speaks TLS, and in it HTTP/2 and HTTP/1.1.
+"""
 
 from __future__ import annotations
 
+import datetime
+import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.protocol import ServerFactory
@@ -11,6 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 BODY = b"Hello, resource!"
+_BACKLOG = 2048
 
 
 class Hello(Resource):
@@ -28,28 +35,72 @@ class QuietSite(Site):
         pass
 
 
-def factory(kind: str) -> ServerFactory[Any]:
+def factory(kind: str, reactor: Any, secure: bool = False) -> ServerFactory[Any]:
     """The site of that name around the resource, neither of them with an access log.
 
     :raises ValueError: if the name is none of ``duck_tx`` and ``twisted``.
     """
-    from twisted.internet import reactor
-
     if kind == "duck_tx":
         from duck_tx.http.site import Site as DuckSite
 
-        return DuckSite(Hello(), reactor=reactor)
+        return DuckSite(Hello(), reactor=reactor, secure=secure)
     if kind == "twisted":
         return QuietSite(Hello(), reactor=reactor)
     raise ValueError(f"{kind}: neither duck_tx nor twisted")
 
 
-def main(kind: str, port: int) -> None:
+def listen(site: Any, reactor: Any, port: int) -> None:
+    reactor.listenTCP(port, site, backlog=_BACKLOG, interface="127.0.0.1")
+
+
+def listen_twisted_tls(site: Any, reactor: Any, port: int, certificate: Path, key: Path) -> None:
+    """As Twisted does it by itself."""
+    from twisted.internet.ssl import PrivateCertificate
+
+    both = PrivateCertificate.loadPEM(certificate.read_bytes() + key.read_bytes())
+    reactor.listenSSL(port, site, both.options(), backlog=_BACKLOG, interface="127.0.0.1")
+
+
+def listen_duck_tls(site: Any, reactor: Any, port: int, certificate: Path, key: Path) -> None:
+    """As duck_tx's tree wires it."""
+    from duck_tx.http.channel import HTTPChannel
+    from duck_tx.http.service import Listener, ServerService
+    from duck_tx.http2.channel import Http2Channel
+    from duck_tx.http2.limits import Http2Limits
+    from duck_tx.https.context import Policy, server_context
+    from duck_tx.https.credential import load_credential
+    from duck_tx.https.factory import TLSFactory
+    from duck_tx.https.store import CertificateStore
+    from duck_tx.https.transport import TLSTransport
+
+    store = CertificateStore(lambda credential: server_context(credential, Policy()), strict=False)
+    store.use([load_credential(certificate, key, now=datetime.datetime.now(datetime.UTC))])
+    protocols = {b"h2": lambda: Http2Channel(site, Http2Limits()), b"http/1.1": lambda: HTTPChannel(site)}
+    secured = TLSFactory(site, store, protocols, timeout=10.0)
+
+    def bind() -> socket.socket:
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
+        return bound
+
+    listener = Listener(secured, TLSTransport)
+    ServerService(
+        reactor, site, bind, lambda error, port: error, backlog=_BACKLOG, grace=1.0, listener=listener
+    ).startService()
+
+
+def main(kind: str, port: int, *files: str) -> None:
     from twisted.internet import reactor
 
-    reactor.listenTCP(port, factory(kind), backlog=2048, interface="127.0.0.1")
+    if files:
+        certificate, key = map(Path, files)
+        start = listen_duck_tls if kind == "duck_tx" else listen_twisted_tls
+        start(factory(kind, reactor, secure=True), reactor, port, certificate, key)
+    else:
+        listen(factory(kind, reactor), reactor, port)
     reactor.run()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

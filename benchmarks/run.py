@@ -6,15 +6,16 @@ import http.client
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.bench import Bench
-from benchmarks.cases import Case, WrongAnswer
+from benchmarks.case import Case, WrongAnswer
+from benchmarks.environment import MissingTool
 from benchmarks.load import LoadError
 from benchmarks.metric import Failure, Metric, Results, Sample
 from benchmarks.pause import UploadError
 from benchmarks.process import StartError
-from benchmarks.servers import Server
+from benchmarks.server import Server
 
 #: What makes one measurement fail and lets the run go on.
-_FAILURES = (StartError, WrongAnswer, LoadError, UploadError, OSError, http.client.HTTPException)
+_FAILURES = (StartError, MissingTool, WrongAnswer, LoadError, UploadError, OSError, http.client.HTTPException)
 
 
 def plan(cases: Sequence[Case], servers: Sequence[Server], rounds: int) -> Iterator[tuple[int, Case, Server]]:

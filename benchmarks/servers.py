@@ -1,149 +1,24 @@
-"""The servers: how each is started, with one worker process, its own number of threads, and no access log.
-
-To change how a server is started, edit its command here; nothing else knows about it.
-"""
+"""The servers, by the names that they have in the results."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from benchmarks.client import HOST
-from benchmarks.project import ROOT, Project
-
-#: Groups of cases. A server takes part in the cases of its groups.
-SITE, STATIC, LOG, RESOURCE, UPLOAD, WELCOME = "site", "static", "log", "resource", "upload", "welcome"
-
-_HERE = Path(__file__).resolve().parent
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a command needs to know: the port, the project, the peers' programs and a directory of its own."""
-
-    port: int
-    project: Project
-    peers: Path
-    scratch: Path
-
-    def peer(self, program: str) -> str:
-        return str(self.peers / program)
-
-    @property
-    def pauses(self) -> Path:
-        """Where the pause probe leaves what it has seen."""
-        return self.scratch / "pauses.txt"
-
-
-Command = Callable[[Place], list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server. ``ready_path`` is what it is asked for until it answers 200."""
-
-    name: str
-    command: Command
-    groups: frozenset[str] = frozenset({SITE})
-    env: Callable[[Place], Mapping[str, str]] = field(
-        default=lambda place: {
-            "DJANGO_SETTINGS_MODULE": place.project.settings,
-            "PYTHONPATH": str(place.project.directory),
-        }
-    )
-    cwd: Callable[[Place], Path] = field(default=lambda place: place.project.directory)
-    ready_path: str = "/hello"
-
-
-def duck(*options: str) -> Command:
-    """``twistd -n duck`` of this checkout, as a user would type it."""
-
-    def command(place: Place) -> list[str]:
-        argv = [own("twistd"), "--nodaemon", "--pidfile=", "duck", "--addr", HOST, "--port", str(place.port)]
-        return [*argv, "--state-dir", str(place.scratch / "state"), *options]
-
-    return command
-
-
-def duck_project(*options: str) -> Command:
-    return lambda place: duck("--project", str(place.project.directory), *options)(place)
-
-
-def duck_env(place: Place) -> dict[str, str]:
-    return {"PYTHONPATH": str(ROOT)}
-
-
-def json_log(place: Place) -> dict[str, str]:
-    file = place.scratch / "access.log"
-    return {**duck_env(place), "DUCK_LOG__FORMAT": "json", "DUCK_LOG__FILE": str(file)}
-
-
-def own(program: str) -> str:
-    """A program of the environment that runs the benchmarks, which is duck_tx's."""
-    return str(Path(sys.executable).with_name(program))
-
-
-def gunicorn(*options: str) -> Command:
-    def command(place: Place) -> list[str]:
-        argv = [place.peer("gunicorn"), "--bind", f"{HOST}:{place.port}", "--workers", "1"]
-        return [*argv, "--log-level", "warning", "--no-control-socket", *options, place.project.wsgi]
-
-    return command
-
-
-def gthread(place: Place) -> list[str]:
-    # By itself it holds an idle connection for 2 s and 1000 of them, which would decide the idle case.
-    threads = ("--worker-class", "gthread", "--threads", "4")
-    return gunicorn(*threads, "--keep-alive", "75", "--worker-connections", "20000")(place)
-
-
-def granian(place: Place) -> list[str]:
-    argv = [place.peer("granian"), "--interface", "wsgi", "--host", HOST, "--port", str(place.port)]
-    argv += ["--workers", "1", "--no-access-log", "--log-level", "warning"]
-    # Its own limit is 1024 connections, beyond which all wait. Its threads follow that limit: half of 1024.
-    argv += ["--backpressure", "20000", "--blocking-threads", "512"]
-    argv += ["--static-path-route", "/static", "--static-path-mount", str(place.project.static)]
-    return [*argv, place.project.wsgi]
-
-
-def waitress(place: Place) -> list[str]:
-    # Its own limit is 100 connections, and select() ends at 1024 files: neither could hold the idle ones.
-    argv = [place.peer("waitress-serve"), f"--listen={HOST}:{place.port}"]
-    return [*argv, "--connection-limit=20000", "--asyncore-use-poll", place.project.wsgi]
-
-
-def uvicorn(place: Place) -> list[str]:
-    argv = [place.peer("uvicorn"), "--host", HOST, "--port", str(place.port), "--workers", "1"]
-    argv += ["--no-access-log", "--log-level", "warning", "--lifespan", "off", "--timeout-keep-alive", "75"]
-    return [*argv, place.project.asgi]
-
-
-def daphne(place: Place) -> list[str]:
-    # At verbosity 0 it writes no access log.
-    return [place.peer("daphne"), "-v", "0", "-b", HOST, "-p", str(place.port), place.project.asgi]
-
-
-def twist(place: Place) -> list[str]:
-    argv = [place.peer("twist"), "--log-level=critical", "web", f"--listen=tcp:{place.port}:interface={HOST}"]
-    # It always writes an access log, and moves a full one aside: of /dev/null, that would move away the device itself.
-    log = place.scratch / "access.log"
-    return [*argv, f"--logfile={log}", f"--wsgi={place.project.wsgi.replace(':', '.')}"]
-
-
-def probed(python: Callable[[Place], str], command: Command) -> Command:
-    """The same command with a probe in its reactor that notes how long each turn takes."""
-    return lambda place: [python(place), str(_HERE / "pause_probe.py"), str(place.pauses), *command(place)]
-
-
-def _empty(place: Place) -> Path:
-    return place.scratch
-
-
-def resource(kind: str) -> Command:
-    return lambda place: [sys.executable, str(_HERE / "resource_server.py"), kind, str(place.port)]
-
+from benchmarks import command, nginx
+from benchmarks.server import (
+    HTTP2,
+    HTTPS,
+    HTTPS_IDLE,
+    HTTPS_PAGE,
+    LOG,
+    NEWCOMERS,
+    RESOURCE,
+    SITE,
+    STATIC,
+    UPLOAD,
+    WELCOME,
+    Server,
+)
 
 DUCK = "duck_tx"
 DUCK_INLINE = "duck_tx --threads 0"
@@ -153,26 +28,143 @@ DUCK_PROBED, TWIST_PROBED = "duck_tx with probe", "twist web with probe"
 WELCOME_SITE = "duck_tx welcome project"
 GRANIAN, GUNICORN_SYNC, GUNICORN_THREADS = "granian", "gunicorn sync", "gunicorn gthread"
 
-SERVERS: tuple[Server, ...] = (
-    Server(DUCK, duck_project("--no-access-log"), frozenset({SITE, STATIC, LOG}), duck_env),
-    Server(DUCK_INLINE, duck_project("--no-access-log", "--threads", "0"), frozenset({SITE, STATIC}), duck_env),
-    Server(GRANIAN, granian, frozenset({SITE, STATIC})),
-    Server(GUNICORN_SYNC, gunicorn("--worker-class", "sync")),
-    Server(GUNICORN_THREADS, gthread),
-    Server("waitress", waitress),
-    Server("uvicorn", uvicorn),
-    Server("daphne", daphne),
-    Server("twist web --wsgi", twist),
-    Server(DUCK_LOGGED, duck_project(), frozenset({LOG}), json_log),
-    Server(DUCK_RESOURCE, resource("duck_tx"), frozenset({RESOURCE}), duck_env, ready_path="/"),
-    Server(SITE_RESOURCE, resource("twisted"), frozenset({RESOURCE}), duck_env, ready_path="/"),
+#: With TLS of their own, or with nginx in front.
+DUCK_HTTPS, DUCK_INLINE_HTTPS = "duck_tx --https", "duck_tx --https --threads 0"
+GRANIAN_HTTPS, SYNC_HTTPS, THREADS_HTTPS = "granian TLS", "gunicorn sync TLS", "gunicorn gthread TLS"
+TWIST_HTTPS = "twist web --wsgi TLS"
+NGINX_SYNC, NGINX_THREADS = "nginx + gunicorn sync", "nginx + gunicorn gthread"
+
+#: Without Django: over TLS, and in HTTP/2.
+DUCK_HTTP2, SITE_HTTP2 = "Resource on duck_tx HTTP/2", "Resource on twisted.web HTTP/2"
+HYPERCORN_HTTP2, GRANIAN_HTTP2 = "hypercorn HTTP/2", "granian HTTP/2"
+
+_PLAIN = (
+    Server(
+        DUCK,
+        command.duck_project("--no-access-log"),
+        # It takes part where TLS is measured for the sake of what that costs.
+        frozenset({SITE, STATIC, LOG, HTTPS}),
+        command.duck_env,
+    ),
+    Server(
+        DUCK_INLINE,
+        command.duck_project("--no-access-log", "--threads", "0"),
+        frozenset({SITE, STATIC}),
+        command.duck_env,
+    ),
+    Server(GRANIAN, command.granian, frozenset({SITE, STATIC})),
+    Server(GUNICORN_SYNC, command.gunicorn_sync),
+    Server(GUNICORN_THREADS, command.gunicorn_threads),
+    Server("waitress", command.waitress),
+    Server("uvicorn", command.uvicorn),
+    Server("daphne", command.daphne),
+    Server("twist web --wsgi", command.twist),
+    Server(DUCK_LOGGED, command.duck_project(), frozenset({LOG}), command.json_log),
+    Server(DUCK_RESOURCE, command.resource("duck_tx"), frozenset({RESOURCE}), command.duck_env, ready_path="/"),
+    Server(SITE_RESOURCE, command.resource("twisted"), frozenset({RESOURCE}), command.duck_env, ready_path="/"),
     Server(
         DUCK_PROBED,
-        probed(lambda place: sys.executable, duck_project("--no-access-log")),
+        command.probed(lambda place: sys.executable, command.duck_project("--no-access-log")),
         frozenset({UPLOAD}),
-        duck_env,
+        command.duck_env,
     ),
-    Server(TWIST_PROBED, probed(lambda place: place.peer("python"), twist), frozenset({UPLOAD})),
-    # In a directory without a project; its state directory is kept, so that only the first start migrates.
-    Server(WELCOME_SITE, duck("--no-access-log"), frozenset({WELCOME}), duck_env, _empty, ready_path="/"),
+    Server(TWIST_PROBED, command.probed(lambda place: place.peer("python"), command.twist), frozenset({UPLOAD})),
+    # Its state directory is kept, so that only the first start migrates.
+    Server(
+        WELCOME_SITE,
+        command.duck("--no-access-log"),
+        frozenset({WELCOME}),
+        command.duck_env,
+        command.empty,
+        ready_path="/",
+    ),
 )
+
+_SECURE = (
+    Server(
+        DUCK_HTTPS,
+        command.duck_https(),
+        frozenset({HTTPS, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE}),
+        command.duck_env,
+        is_secure=True,
+    ),
+    Server(
+        DUCK_INLINE_HTTPS,
+        command.duck_https("--threads", "0"),
+        frozenset({HTTPS, NEWCOMERS}),
+        command.duck_env,
+        is_secure=True,
+    ),
+    Server(
+        GRANIAN_HTTPS,
+        command.secure(command.granian, "--ssl-certificate", "--ssl-keyfile"),
+        frozenset({HTTPS, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE}),
+        is_secure=True,
+    ),
+    Server(
+        SYNC_HTTPS,
+        command.secure(command.gunicorn_sync, "--certfile", "--keyfile"),
+        # It keeps no connection, so every request would be a newcomer in the other cases too.
+        frozenset({NEWCOMERS}),
+        is_secure=True,
+    ),
+    Server(
+        THREADS_HTTPS,
+        command.secure(command.gunicorn_threads, "--certfile", "--keyfile"),
+        frozenset({HTTPS, HTTPS_PAGE, NEWCOMERS}),
+        is_secure=True,
+    ),
+    Server(
+        NGINX_SYNC,
+        nginx.before_gunicorn(command.SYNC),
+        frozenset({HTTPS, HTTPS_PAGE, NEWCOMERS}),
+        is_secure=True,
+    ),
+    Server(
+        NGINX_THREADS,
+        nginx.before_gunicorn(command.THREADS, keeps_connections=True),
+        frozenset({HTTPS, HTTPS_PAGE}),
+        is_secure=True,
+    ),
+    Server(
+        "uvicorn TLS",
+        command.secure(command.uvicorn, "--ssl-certfile", "--ssl-keyfile"),
+        frozenset({HTTPS}),
+        is_secure=True,
+    ),
+    Server(TWIST_HTTPS, command.twist_https, frozenset({NEWCOMERS, HTTPS_IDLE}), is_secure=True),
+    Server(
+        DUCK_HTTP2,
+        command.resource("duck_tx", is_secure=True),
+        frozenset({HTTP2}),
+        command.duck_env,
+        ready_path="/",
+        is_secure=True,
+    ),
+    Server(
+        HYPERCORN_HTTP2,
+        command.secure(command.hypercorn, "--certfile", "--keyfile"),
+        frozenset({HTTP2}),
+        command.duck_env,
+        ready_path="/",
+        is_secure=True,
+    ),
+    Server(
+        SITE_HTTP2,
+        command.resource("twisted", is_secure=True),
+        frozenset({HTTP2}),
+        command.duck_env,
+        ready_path="/",
+        is_secure=True,
+    ),
+    Server(
+        GRANIAN_HTTP2,
+        command.secure(command.granian_asgi, "--ssl-certificate", "--ssl-keyfile"),
+        frozenset({HTTP2}),
+        command.duck_env,
+        ready_path="/",
+        is_secure=True,
+    ),
+)
+
+SERVERS: tuple[Server, ...] = _PLAIN + _SECURE

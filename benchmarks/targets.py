@@ -7,9 +7,24 @@ from dataclasses import dataclass
 
 from benchmarks import cases, servers
 from benchmarks.metric import Metric, Results
-from benchmarks.servers import DUCK, DUCK_INLINE, GRANIAN, GUNICORN_SYNC, GUNICORN_THREADS
+from benchmarks.servers import (
+    DUCK,
+    DUCK_HTTPS,
+    DUCK_INLINE,
+    GRANIAN,
+    GRANIAN_HTTPS,
+    GUNICORN_SYNC,
+    GUNICORN_THREADS,
+    NGINX_SYNC,
+    NGINX_THREADS,
+    SYNC_HTTPS,
+    THREADS_HTTPS,
+)
 
 Measured = Callable[[Results], float | None]
+
+_GUNICORN = (GUNICORN_SYNC, GUNICORN_THREADS)
+_NGINX = (NGINX_SYNC, NGINX_THREADS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +50,10 @@ def _best(results: Results, case: str, names: tuple[str, ...], metric: Metric) -
     return max(found) if found else None
 
 
-def _over_gunicorn(case: str) -> Measured:
+def _over_best(case: str, server: str, *others: str) -> Measured:
     def measured(results: Results) -> float | None:
-        mine = results.value(case, DUCK, Metric.RATE)
-        best = _best(results, case, (GUNICORN_SYNC, GUNICORN_THREADS), Metric.RATE)
+        mine = results.value(case, server, Metric.RATE)
+        best = _best(results, case, others, Metric.RATE)
         return None if mine is None or not best else mine / best
 
     return measured
@@ -66,9 +81,9 @@ def _idle_effect(results: Results) -> float | None:
 TARGETS: tuple[Target, ...] = (
     Target("hello, over granian", 1.0, "x", _ratio(cases.HELLO, DUCK, GRANIAN)),
     Target("hello with `--threads 0`, over granian", 1.1, "x", _ratio(cases.HELLO, DUCK_INLINE, GRANIAN)),
-    Target("hello, over gunicorn's better mode", 2.0, "x", _over_gunicorn(cases.HELLO)),
+    Target("hello, over gunicorn's better mode", 2.0, "x", _over_best(cases.HELLO, DUCK, *_GUNICORN)),
     Target("page, over granian", 1.0, "x", _ratio(cases.PAGE, DUCK, GRANIAN)),
-    Target("page, over gunicorn's better mode", 1.35, "x", _over_gunicorn(cases.PAGE)),
+    Target("page, over gunicorn's better mode", 1.35, "x", _over_best(cases.PAGE, DUCK, *_GUNICORN)),
     Target("p99 of hello, over granian's", 1.0, "x", _ratio(cases.HELLO, DUCK, GRANIAN, Metric.P99), False),
     Target("p99 of page, over granian's", 1.0, "x", _ratio(cases.PAGE, DUCK, GRANIAN, Metric.P99), False),
     Target(
@@ -94,4 +109,38 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("memory of an idle connection", 12 * 1024, "bytes", _value(cases.IDLE, DUCK, Metric.EACH), False),
     Target("p99 beside idle connections, over p99 without", 1.5, "x", _idle_effect, False),
+    Target("HTTPS hello, over plain hello", 0.75, "x", _ratio(cases.HTTPS_HELLO, DUCK_HTTPS, DUCK)),
+    Target("HTTPS hello, over granian", 1.0, "x", _ratio(cases.HTTPS_HELLO, DUCK_HTTPS, GRANIAN_HTTPS)),
+    Target(
+        "HTTPS hello, over nginx before gunicorn's better mode",
+        1.3,
+        "x",
+        _over_best(cases.HTTPS_HELLO, DUCK_HTTPS, *_NGINX),
+    ),
+    Target(
+        "HTTPS page, over nginx before gunicorn's better mode",
+        1.3,
+        "x",
+        _over_best(cases.HTTPS_PAGE, DUCK_HTTPS, *_NGINX),
+    ),
+    Target(
+        "new TLS connections, over gunicorn's better mode",
+        2.0,
+        "x",
+        _over_best(cases.NEWCOMERS, DUCK_HTTPS, SYNC_HTTPS, THREADS_HTTPS),
+    ),
+    Target("new TLS connections, over granian", 0.6, "x", _ratio(cases.NEWCOMERS, DUCK_HTTPS, GRANIAN_HTTPS)),
+    Target(
+        "HTTP/2, over hypercorn",
+        1.3,
+        "x",
+        _ratio(cases.HTTP2, servers.DUCK_HTTP2, servers.HYPERCORN_HTTP2),
+    ),
+    Target(
+        "memory of an idle TLS connection",
+        40 * 1024,
+        "bytes",
+        _value(cases.HTTPS_IDLE, DUCK_HTTPS, Metric.EACH),
+        False,
+    ),
 )

@@ -8,19 +8,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
-from benchmarks import cases, servers, targets
+from benchmarks import cases, server, servers, targets
 from benchmarks.cases import CASES
 from benchmarks.chart import Bar, Panel, chart
-from benchmarks.disturbance import Usage, user_seconds
+from benchmarks.disturbance import Usage, idle_seconds, user_seconds
+from benchmarks.figure import milliseconds, table
 from benchmarks.load import Load, LoadError, parse
 from benchmarks.metric import Failure, Metric, Results, Sample, summary
 from benchmarks.options import OUTPUT, chosen
 from benchmarks.options import parse as parse_options
 from benchmarks.pause import Window, form, longest
 from benchmarks.project import static_content
-from benchmarks.report import About, markdown, milliseconds, table, to_json
+from benchmarks.readme import BEGIN, END, block, filled
+from benchmarks.report import About, markdown, to_json
 from benchmarks.run import plan
 from benchmarks.servers import DUCK, GRANIAN, GUNICORN_SYNC, GUNICORN_THREADS, SERVERS
+from benchmarks.watch import busy_percent
 from tests.case import UnitTestCase
 
 WRK = """\
@@ -90,14 +93,14 @@ class Rounds(UnitTestCase):
     def test_every_server_runs_each_case_right_after_the_other_and_each_round_begins_with_another(
         self,
     ) -> None:
-        resources = [each for each in SERVERS if servers.RESOURCE in each.groups]
-        order = [(number, server.name) for number, _, server in plan(CASES, resources, 2)]
+        resources = [each for each in SERVERS if server.RESOURCE in each.groups]
+        order = [(number, each.name) for number, _, each in plan(CASES, resources, 2)]
         first, second = (each.name for each in resources)
         self.assertEqual(order, [(1, first), (1, second), (2, second), (2, first)])
 
     def test_only_servers_of_its_group_take_part_in_a_case(self) -> None:
-        static = [case for case in CASES if case.group == servers.STATIC]
-        names = {server.name for _, _, server in plan(static, SERVERS, 1)}
+        static = [case for case in CASES if case.group == server.STATIC]
+        names = {each.name for _, _, each in plan(static, SERVERS, 1)}
         self.assertEqual(names, {DUCK, servers.DUCK_INLINE, GRANIAN})
 
 
@@ -170,6 +173,30 @@ class Report(UnitTestCase):
         self.assertEqual(document["about"]["rounds"], 3)
 
 
+class Readme(UnitTestCase):
+    def test_the_figures_stand_between_the_comments_and_nothing_else_changes(self) -> None:
+        text = f"# duck_tx\n{BEGIN}old\n{END}rest\n"
+        self.assertEqual(filled(text, "new\n"), f"# duck_tx\n{BEGIN}new\n{END}rest\n")
+        self.assertEqual(filled(filled(text, "new\n"), "old\n"), text)
+
+    def test_a_readme_without_their_place_is_refused(self) -> None:
+        self.assertRaises(ValueError, filled, f"# duck_tx\n{BEGIN}", "new\n")
+
+    def test_of_the_modes_of_a_server_the_better_is_shown_and_rows_without_figures_are_not(self) -> None:
+        found = results(
+            (cases.HELLO, DUCK, Metric.RATE, 8000.0),
+            (cases.HELLO, GUNICORN_SYNC, Metric.RATE, 3800.0),
+            (cases.HELLO, GUNICORN_THREADS, Metric.RATE, 2900.0),
+            (cases.HTTPS_HELLO, servers.NGINX_THREADS, Metric.RATE, 2500.0),
+        )
+        text = block(found, About("2026-01-02", 3, 6, 32, {"processor": "one", "Python": "3.11"}))
+        dash = "\N{EN DASH}"
+        self.assertEqual(
+            [line for line in text.splitlines() if line.startswith("| ")][2:],
+            [f"| hello | 8,000 | {dash} | 3,800 | {dash} |", f"| hello, HTTPS | {dash} | {dash} | {dash} | 2,500 |"],
+        )
+
+
 class Chart(UnitTestCase):
     def bars(self, svg: str) -> dict[str, float]:
         """Class and width of every bar, in the order drawn."""
@@ -223,8 +250,18 @@ class CommandLine(UnitTestCase):
         self.assertEqual(options.servers, list(SERVERS))
 
     def test_a_quick_or_partial_run_overwrites_nothing(self) -> None:
-        for argv in (["--quick"], ["--cases", "hello"], ["--servers", DUCK]):
+        for argv in (["--quick"], ["--cases", "hello"], ["--servers", DUCK], ["--only", "https"]):
             self.assertIsNone(parse_options(argv).output)
+
+    def test_one_topic_can_be_measured_alone_and_its_cases_chosen(self) -> None:
+        self.assertEqual(parse_options(["--only", "https"]).cases, list(cases.TOPICS["https"]))
+        one = parse_options(["--only", "https", "--cases", cases.NEWCOMERS]).cases
+        self.assertEqual([each.name for each in one], [cases.NEWCOMERS])
+
+    def test_every_name_can_be_chosen_and_means_one_thing(self) -> None:
+        for offered in ([each.name for each in SERVERS], [each.name for each in CASES]):
+            self.assertEqual(len(set(offered)), len(offered))
+            self.assertNotIn(",", "".join(offered))
 
     def test_names_are_taken_in_the_order_offered(self) -> None:
         self.assertEqual([each.name for each in chosen("page, hello", CASES)], ["hello", "page"])
@@ -243,6 +280,14 @@ class Disturbance(UnitTestCase):
         stat = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 50 60 70 80 90 4 0 0\ncpu1 10 0 0 0 0 0 0 0 0 0\nintr 7 7\n"
         self.assertAlmostEqual(user_seconds(stat, {0}), 7 * tick)
         self.assertAlmostEqual(user_seconds(stat, {0, 1}), 17 * tick)
+
+    def test_how_busy_a_core_was_follows_from_its_idle_time(self) -> None:
+        tick = 1 / os.sysconf("SC_CLK_TCK")
+        stat = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 50 60 70 80 90 4 0 0\ncpu1 10 0 0 3 0 0 0 0 0 0\n"
+        self.assertAlmostEqual(idle_seconds(stat, 0), 130 * tick)
+        self.assertAlmostEqual(busy_percent(idle=0.5, seconds=2.0), 75.0)
+        # The clock of the idle time is coarse.
+        self.assertEqual(busy_percent(idle=2.01, seconds=2.0), 0.0)
 
     def test_the_report_says_how_quiet_the_machine_was(self) -> None:
         found = results(*((cases.HELLO, DUCK, Metric.OTHERS, value) for value in (0.2, 40.0, 3.0)))

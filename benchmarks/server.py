@@ -1,0 +1,54 @@
+"""What a server is for the benchmarks, and in which groups of cases it may take part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.certificate import Certificate
+from benchmarks.project import Project
+
+#: Groups of cases. A server takes part in the cases of its groups.
+SITE, STATIC, LOG, RESOURCE, UPLOAD, WELCOME = "site", "static", "log", "resource", "upload", "welcome"
+HTTPS, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE, HTTP2 = "https", "https-page", "newcomers", "https-idle", "http2"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a command needs to know: port, certificate, project, the peers' programs and a directory of its own."""
+
+    port: int
+    certificate: Certificate
+    project: Project
+    peers: Path
+    scratch: Path
+
+    def peer(self, program: str) -> str:
+        return str(self.peers / program)
+
+    @property
+    def pauses(self) -> Path:
+        """Where the pause probe leaves what it has seen."""
+        return self.scratch / "pauses.txt"
+
+
+Command = Callable[[Place], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server. ``ready_path`` is what it is asked for until it answers 200, over TLS if it ``is_secure``."""
+
+    name: str
+    command: Command
+    groups: frozenset[str] = frozenset({SITE})
+    env: Callable[[Place], Mapping[str, str]] = field(
+        default=lambda place: {
+            "DJANGO_SETTINGS_MODULE": place.project.settings,
+            "PYTHONPATH": str(place.project.directory),
+        }
+    )
+    cwd: Callable[[Place], Path] = field(default=lambda place: place.project.directory)
+    ready_path: str = "/hello"
+    is_secure: bool = False
