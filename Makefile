@@ -23,7 +23,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.14 python3.13 python3
 run: $(VENV)/.installed
 	$(BIN)/twistd -n --pidfile= duck --port $(PORT) $(ARGS)
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test $(VENV)/.installed-scanners
 	$(BIN)/python -W error::RuntimeWarning -m twisted.trial $(TESTS)
 
 lint: lint-ruff lint-format lint-types lint-imports
@@ -61,6 +61,12 @@ $(VENV)/.made:
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml setup.py
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable .
+	touch $@
+
+# A scanner of TLS servers for the tests, in an environment of its own: it wants an older cryptography than the server.
+$(VENV)/.installed-scanners: $(VENV)/.made
+	$(BIN)/python -m venv $(VENV)/scanners
+	$(VENV)/scanners/bin/python -m pip install --disable-pip-version-check --quiet "sslyze>=6.1"
 	touch $@
 
 $(VENV)/.installed-%: $(VENV)/.made pyproject.toml setup.py

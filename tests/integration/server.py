@@ -54,6 +54,10 @@ LAUNCHERS: Mapping[str, tuple[str, ...]] = {
 }
 """The commands that start the same tree; options follow."""
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has its background jobs ignore it, and what is ignored stays so in the servers that are started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 _READY = re.compile(r"ready: .* at (https?)://(\[[^\]]+\]|[^:/\s]+)(?::(\d+))?")
 
 
