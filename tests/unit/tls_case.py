@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from contextlib import suppress
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -155,7 +155,9 @@ class Client:
 
     async def last_flight(self) -> bytes:
         """Go on until the last flight of the handshake; it is not sent."""
-        await self.send_raw(self.hello())
+        with suppress(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+        await self.send_raw(self.flight())
         while not (data := self.flight()):
             self._inbound.write(await self.receive_raw())
             with suppress(ssl.SSLWantReadError):
