@@ -68,7 +68,6 @@ class TLSTransport(Server):
                 return tls.send(data)
             return self._send_records(tls, memoryview(data))
         except _WANTS:
-            self._hold()
             raise BlockingIOError from None
         except SSL.Error as error:
             self._says_goodbye = False
@@ -82,7 +81,6 @@ class TLSTransport(Server):
         except _WANTS:
             if not sent:
                 raise
-            self._hold()
         return sent
 
     # What the reactor calls.
@@ -94,12 +92,7 @@ class TLSTransport(Server):
         for _ in range(_RECORDS_AT_ONCE):
             try:
                 data = tls.recv(_RECORD)
-            except SSL.WantReadError:
-                return None
-            except SSL.WantWriteError:
-                # It has an answer of its own (new keys), and there is no room.
-                self._hold()
-                self.startWriting()
+            except _WANTS:
                 return None
             except SSL.ZeroReturnError:
                 return main.CONNECTION_DONE
@@ -112,20 +105,14 @@ class TLSTransport(Server):
                 return main.CONNECTION_LOST
             self.protocol.dataReceived(data)
             # A record that is not full was the last for now; and whoever is closing does not read on.
-            if len(data) < _RECORD or self._tls is None or self.disconnecting or not self._reading or self._is_held:
+            if len(data) < _RECORD or self._tls is None or self.disconnecting or not self._reading:
                 return None
         return None
 
     def doWrite(self) -> Any:
         if self._tls is None and self.connected and not self.disconnecting and not self._writeDisconnecting:
             return self.protocol.writable()  # type: ignore[attr-defined]
-        if not self._is_held:
-            return super().doWrite()
-        self._is_held = False
-        why = super().doWrite()
-        if self._reading and not self._is_held:
-            super().startReading()
-        return why
+        return super().doWrite()
 
     def writeSomeData(self, data: bytes) -> Any:
         if self._tls is None:
@@ -140,24 +127,13 @@ class TLSTransport(Server):
     # Pausing.
 
     _reading = True
-    _is_held = False
 
     def startReading(self) -> None:
         self._reading = True
-        if not self._is_held:
-            super().startReading()
+        super().startReading()
 
     def stopReading(self) -> None:
         self._reading = False
-        super().stopReading()
-
-    def _hold(self) -> None:
-        """Read nothing while a record of ours is half sent.
-
-        What is read could be a client's wish for new keys, which OpenSSL grants at once: the bytes of that would come
-        into the middle of the record, so it gives the connection up instead ("bad length").
-        """
-        self._is_held = True
         super().stopReading()
 
     # The end.

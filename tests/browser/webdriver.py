@@ -77,9 +77,13 @@ class Element:
 
 
 class Browser:
-    """A browser with a profile of its own.  Its processes end with :meth:`close`."""
+    """A browser with a profile of its own.  Its processes end with :meth:`close`.
 
-    def __init__(self) -> None:
+    :param arguments: for its command line, beside those that every browser here gets.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
         self._profile = mkdtemp(prefix="duck-browser-")
         self._log = Path(self._profile, "driver.log")
         self._session = ""
@@ -99,7 +103,7 @@ class Browser:
         found = started.search(self._log.read_text())
         assert found is not None
         self._port = int(found[1])
-        options = {"args": [*_ARGUMENTS, f"--user-data-dir={self._profile}/profile"]}
+        options = {"args": [*_ARGUMENTS, *self._arguments, f"--user-data-dir={self._profile}/profile"]}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self._session = self._send("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
 
@@ -174,15 +178,16 @@ class Browser:
 
 
 @cache
-def _shared_browser() -> Browser:
-    browser = Browser()
+def _shared_browser(*arguments: str) -> Browser:
+    browser = Browser(*arguments)
     atexit.register(browser.close)
     return browser
 
 
-def browse() -> Browser:
-    """The browser of this test run, with nothing left of who used it before: no page, no cookie, no complaint."""
-    browser = _shared_browser()
+def browse(*arguments: str) -> Browser:
+    """The browser of this test run that was started with these arguments, with nothing left of who used it before: no
+    page, no cookie, no complaint."""
+    browser = _shared_browser(*arguments)
     browser.open("about:blank")
     browser.ask("POST", "/goog/cdp/execute", cmd="Network.clearBrowserCookies", params={})
     browser.complaints()

@@ -28,7 +28,7 @@ class SClient(ProcessProtocol):
 
         assert address is not None
         self._reactor: Any = reactor
-        self._said = ""
+        self._pieces: list[bytes] = []
         self._ended: Deferred[None] = Deferred()
         self.has_ended = False
         words = ["openssl", "s_client", "-connect", f"{address[0]}:{address[1]}", "-servername", "duck.example"]
@@ -36,9 +36,13 @@ class SClient(ProcessProtocol):
         test.addCleanup(self._end)
 
     def outReceived(self, data: bytes) -> None:
-        self._said += data.decode(errors="replace")
+        self._pieces.append(data)
 
     errReceived = outReceived
+
+    @property
+    def _said(self) -> str:
+        return b"".join(self._pieces).decode(errors="replace")
 
     def processExited(self, reason: Failure) -> None:
         """Its output may still come."""
@@ -71,6 +75,14 @@ class SClient(ProcessProtocol):
     def say(self, text: str) -> None:
         """Send text."""
         self.transport.write(text.encode())
+
+    def pause(self) -> None:
+        """Do not take what it says; soon it does not take what the server says either."""
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Take it again."""
+        self.transport.resumeProducing()
 
     async def output(self) -> str:
         """All that it has said and received, when it has ended."""
