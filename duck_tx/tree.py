@@ -189,6 +189,8 @@ class Tree:
     def _actions(self, interrupt: Callable[[signal.Signals, Handler | None], object]) -> dict[signal.Signals, Action]:
         def stop(number: signal.Signals, earlier: Handler | None) -> None:
             self.server.announce_stop()
+            if self.redirect is not None:
+                self.redirect.announce_stop()
             interrupt(number, earlier)
 
         actions: dict[signal.Signals, Action] = {

@@ -26,6 +26,9 @@ __all__ = ["CertificateService"]
 
 _log = Logger()
 
+_KEYS_LAST = 86_400.0
+"""Seconds that the keys of session tickets are used."""
+
 _NAMES_SHOWN = 5
 
 
@@ -63,6 +66,7 @@ class CertificateService(Service):
         self._watch = self._new_watch()
         self._is_loaded = False
         self._next: IDelayedCall | None = None
+        self._keys_since = 0.0
         self._obstacle = ""
         self._told: frozenset[str] = frozenset()
         self._ends_told: dict[x509.Certificate, int] = {}
@@ -116,6 +120,7 @@ class CertificateService(Service):
             self._serve([self._made_here()])
         super().startService()
         self._tell_ends()
+        self._keys_since = self._clock.seconds()
         self._next = self._clock.callLater(self._settings.watch_interval, self._look)
 
     def stopService(self) -> Deferred[None]:
@@ -184,6 +189,7 @@ class CertificateService(Service):
             for fault in self._watch.look(self._today()):
                 _log.error("change not taken over: {error}", error=fault.error)
             self._refresh()
+            self._renew_keys()
             self._tell_ends()
             self._obstacle = ""
         except SSLError as error:
@@ -195,6 +201,13 @@ class CertificateService(Service):
             _log.failure("looking at the certificates failed")
         finally:
             self._next = self._clock.callLater(self._settings.watch_interval, self._look)
+
+    def _renew_keys(self) -> None:
+        """Change the keys of session tickets once a day."""
+        now = self._clock.seconds()
+        if now - self._keys_since >= _KEYS_LAST:
+            self._keys_since = now
+            self.store.renew()
 
     def _refresh(self) -> None:
         """Serve what the files hold now, if that is something else."""

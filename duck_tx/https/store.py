@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from OpenSSL import SSL
@@ -65,10 +65,19 @@ class CertificateStore:
         """
         if not credentials:
             raise SSLError("there is no certificate to serve. Name one with --certfile.")
-        before = {
-            id(each): context for each, context in zip(self._served.credentials, self._served.contexts, strict=True)
-        }
-        contexts = tuple(before.get(id(each)) or self._make_context(each) for each in credentials)
+        served = self._served
+        self._serve(credentials, dict(zip(map(id, served.credentials), served.contexts, strict=True)))
+
+    def renew(self) -> None:
+        """Make all contexts anew.  With the old ones go the keys of their session tickets: whoever learned such a key
+        later could read the sessions of as long as it was in use.
+
+        :raises SSLError: if one cannot be made; all stays as it was then.
+        """
+        self._serve(self._served.credentials, {})
+
+    def _serve(self, credentials: Sequence[Credential], known: Mapping[int, SSL.Context]) -> None:
+        contexts = tuple(known.get(id(each)) or self._make_context(each) for each in credentials)
         exact: dict[str, SSL.Context] = {}
         wild: dict[str, SSL.Context] = {}
         own: set[str] = set()

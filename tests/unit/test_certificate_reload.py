@@ -33,6 +33,18 @@ class WatchTests(CertificateCase):
         self.look()
         self.assertIs(service.store.context_for("other.example"), context)
 
+    def test_the_keys_of_session_tickets_are_changed_once_a_day(self) -> None:
+        service = self.started()
+        first = service.store.context_for(None)
+        self.clock.pump([10.0] * 8_638)
+        self.assertIs(service.store.context_for(None), first)
+        self.clock.pump([10.0] * 3)
+        second = service.store.context_for(None)
+        self.assertIsNot(second, first)
+        self.assert_serves(service, SITE)
+        self.clock.pump([10.0] * 100)
+        self.assertIs(service.store.context_for(None), second)
+
     def test_the_application_may_change_the_current_directory(self) -> None:
         relative = {"certfile": os.path.relpath(self.certfile), "private_key": os.path.relpath(self.key)}
         service = self.started(**relative)

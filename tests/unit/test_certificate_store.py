@@ -45,6 +45,31 @@ class _Case(UnitTestCase):
         return next(each.source for each in self.made if each.chain[0] == certificate)
 
 
+class RenewalTests(_Case):
+    def test_all_contexts_are_new_and_show_the_same(self) -> None:
+        self.store.use([credential("a.example"), credential("b.example")])
+        before = [self.store.context_for(name) for name in ("a.example", "b.example")]
+        self.store.renew()
+        for name, context in zip(("a.example", "b.example"), before, strict=True):
+            self.assertIsNot(self.store.context_for(name), context)
+            self.assertEqual(self.shown(name), name)
+
+    def test_one_that_cannot_be_made_leaves_all_as_they_were(self) -> None:
+        broken = False
+
+        def make(each: Credential) -> SSL.Context:
+            if broken:
+                raise SSLError("no")
+            return server_context(each, Policy())
+
+        store = CertificateStore(make, strict=False)
+        store.use([credential("a.example")])
+        context = store.context_for("a.example")
+        broken = True
+        self.assertRaises(SSLError, store.renew)
+        self.assertIs(store.context_for("a.example"), context)
+
+
 class ChoiceTests(_Case):
     def setUp(self) -> None:
         super().setUp()
