@@ -8,18 +8,17 @@ import signal
 import sys
 import weakref
 from collections.abc import Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
 
-from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import Logger
 
 from duck_tx import uris
 from duck_tx.errors import ApplicationError
+from duck_tx.facts import Facts
 from duck_tx.life import Life
 from duck_tx.place import state_directory
 from duck_tx.process.check import tell
@@ -29,13 +28,14 @@ from duck_tx.process.title import set_title
 from duck_tx.report import banner, metadata, ready_line
 from duck_tx.settings import Settings, load, override
 from duck_tx.tree import Tree
+from duck_tx.verbs import verbs
 
 __all__ = ["App"]
 
 _log = Logger()
 
 
-class App:
+class App(Facts):
     """A Django site and everything that serves it, in one tree of services.
 
     It holds no logic of its own: each member reads or calls one service of the tree.
@@ -124,6 +124,7 @@ class App:
                 interrupt=self._life.interrupted,
                 describe=lambda: metadata(self),
                 takes_signals=not disable_signal_handler,
+                verbs=None if disable_ipc_handler else verbs(self),
                 skip_setup=skip_setup,
             )
             self._life.service = self._tree.service
@@ -159,89 +160,6 @@ class App:
     def instances(cls) -> int:
         """How many Apps live in this process: 0 or 1."""
         return int(cls.get_main_app() is not None)
-
-    @property
-    def service(self) -> MultiService:
-        """The service tree, for a ``.tac`` file."""
-        return self._tree.service
-
-    @property
-    def tree(self) -> Tree:
-        """The services by name."""
-        return self._tree
-
-    @property
-    def addr(self) -> str:
-        """The address or name it binds."""
-        return self.settings.server.addr
-
-    @property
-    def port(self) -> int:
-        """The port in use; the one asked for until it is bound."""
-        address = self._tree.server.address
-        return self.settings.server.port if address is None else address[1]
-
-    @property
-    def DOMAIN(self) -> str:
-        """The public name in absolute URIs."""
-        return uris.public_host(self.settings.server.domain, self.addr)
-
-    @property
-    def absolute_uri(self) -> str:
-        """``https://host[:port]``, or with ``http`` where HTTPS is off."""
-        return uris.absolute_uri(self.DOMAIN, self.port, is_secure=self.settings.https.is_on)
-
-    @property
-    def absolute_ws_uri(self) -> str:
-        """``wss://host[:port]``, or with ``ws`` where HTTPS is off."""
-        return uris.absolute_ws_uri(self.DOMAIN, self.port, is_secure=self.settings.https.is_on)
-
-    def build_absolute_uri(self, path: str) -> str:
-        """``path`` as an absolute URI; percent-encoding in it is kept byte for byte."""
-        return uris.join(self.absolute_uri, path)
-
-    def build_absolute_ws_uri(self, path: str) -> str:
-        """``path`` as an absolute WebSocket URI."""
-        return uris.join(self.absolute_ws_uri, path)
-
-    @property
-    def server_up(self) -> bool:
-        """Whether the public port accepts connections."""
-        return self._tree.server.listening
-
-    @property
-    def running(self) -> bool:
-        """The same as :attr:`server_up`."""
-        return self.server_up
-
-    @property
-    def django_server_up(self) -> bool:
-        """Whether Django (or the WSGI application) is loaded."""
-        return self._tree.gateway.project is not None
-
-    @property
-    def force_https_server_up(self) -> bool:
-        """Whether the redirect site accepts connections."""
-        return self._tree.redirect is not None and self._tree.redirect.listening
-
-    @property
-    def process_id(self) -> int:
-        """This process."""
-        return os.getpid()
-
-    @property
-    def meta(self) -> Mapping[str, object]:
-        """What :meth:`record_metadata` writes, as of now."""
-        return metadata(self)
-
-    def get_threadpool_futures(self) -> dict[str, Future[None] | None]:
-        """The long-running parts, each with a Future that ends when it does, ``None`` where it was not started."""
-        return {
-            "duck-server": self._tree.service.ended("server"),
-            "django": self._tree.service.ended("django"),
-            "force-https": self._tree.service.ended("force-https"),
-            "automations": None,
-        }
 
     # Its life.
 
@@ -356,6 +274,10 @@ class App:
     def register_signals(self) -> None:
         """Have SIGINT and SIGTERM stop the App, through the reactor; earlier handlers are put back on stop."""
         self._tree.signals.take()
+
+    def handle_ipc_messages(self) -> Deferred[None]:
+        """Serve the control socket, if there is to be one; fires when it listens."""
+        return self._start("control") if self._tree.control is not None else succeed(None)
 
     def handle_signal(self, sig: int, frame: FrameType | None) -> None:
         """What is registered for signals: leaves the work to the reactor."""

@@ -28,6 +28,7 @@ from duck_tx.http.service import ServerService
 from duck_tx.http.site import Site
 from duck_tx.place import project_of, state_directory
 from duck_tx.process.check import CheckService, run_checks, tell
+from duck_tx.process.control import ControlService, Verb
 from duck_tx.process.hook import Hook, HookService
 from duck_tx.process.meta import MetaService, check_state_directory, make_state_directory
 from duck_tx.process.port import bind, explained
@@ -57,6 +58,7 @@ class Tree:
     :param interrupt: called on SIGINT and SIGTERM with the earlier handler.
     :param describe: the metadata of this moment.
     :param takes_signals: a start takes the signals over; otherwise :attr:`signals` can do so later.
+    :param verbs: what can be asked over the control socket; ``None``: there is none.
     :param skip_setup: Django has been set up by the embedding program.
     :raises ApplicationError: if there is no such project.
     """
@@ -72,6 +74,7 @@ class Tree:
         interrupt: Callable[[signal.Signals, Handler | None], object],
         describe: Callable[[], Mapping[str, object]],
         takes_signals: bool = True,
+        verbs: Mapping[str, Verb] | None = None,
         skip_setup: bool = False,
     ) -> None:
         self.settings = settings
@@ -108,11 +111,16 @@ class Tree:
         self.meta = MetaService(self.state_directory, describe)
 
         self.signals = SignalService(reactor, self._actions(interrupt), at_start=takes_signals)
+        self.control: ControlService | None = None
+        if verbs is not None:
+            self.control = ControlService(reactor, self.state_directory, verbs, name=settings.server.process_name)
 
         self.service = Sequence(failed)
         if not settings.server.no_checks:
             self._add("checks", CheckService(self._checks()))
         self._add("signals", self.signals)
+        if self.control is not None:
+            self._add("control", self.control)
         self._add("access log", self.access_log)
         if self.project is not None:
             self._add("django", self.gateway)
@@ -145,7 +153,10 @@ class Tree:
             checks.append(self.secure.certificates.check)
             if self.secure.acme is not None:
                 checks.append(self.secure.acme.check)
-        return [*checks, partial(check_state_directory, self.state_directory), self.access_log.check]
+        checks.append(partial(check_state_directory, self.state_directory))
+        if self.control is not None:
+            checks.append(self.control.check)
+        return [*checks, self.access_log.check]
 
     @property
     def redirect(self) -> ServerService | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from duck_tx.cli import certificates
-from duck_tx.cli.command import Command, Parser, overview, pick
+from duck_tx.cli import certificates, served, status, stop
+from duck_tx.cli.command import Command, CommandError, Parser, overview, pick
 from duck_tx.errors import ApplicationError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS: tuple[Command, ...] = (certificates.NEW,)
+COMMANDS: tuple[Command, ...] = (status.STATUS, stop.STOP, served.LIST, served.RELOAD, certificates.NEW)
 """All commands, in the order in which they are listed."""
 
 _DONE, _FAILED, _MISUSED = 0, 1, 2
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say.
 
     :param arguments: by default those of this process.
-    :return: the exit status: 0, 1 if it could not be done, 2 if the arguments make no sense.
+    :return: the exit status: 0, 1 if it could not be done, 2 if the arguments make no sense, 3 if there is no server.
     :raises SystemExit: from ``--help``, and after an interrupt.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -35,14 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # A path may have characters that the terminal has not.
             reconfigure(errors="backslashreplace")
     try:
-        status = _run(arguments)
+        done = _run(arguments)
         if sys.stdout is not None:
             # What cannot be written is to be known before this is called done.
             sys.stdout.flush()
-        return status
+        return done
     except ApplicationError as error:
         for line in str(error).splitlines():
             print(f"duckctl: {line}", file=sys.stderr)
+        return error.status if isinstance(error, CommandError) else _FAILED
     except BrokenPipeError:
         # Whoever read it has enough. What is still in the buffer would fail once more at exit.
         sys.stdout = None

@@ -9,7 +9,23 @@ from difflib import get_close_matches
 from itertools import takewhile
 from typing import NoReturn
 
-__all__ = ["Command", "Parser", "overview", "pick"]
+from duck_tx.errors import ApplicationError
+
+__all__ = ["Command", "CommandError", "Parser", "overview", "pick"]
+
+
+class CommandError(ApplicationError):
+    """A command could not do what it is for, in a way that has an exit status of its own.
+
+    :ivar status: that.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message, status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True, slots=True)

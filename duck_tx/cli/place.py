@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from duck_tx.settings import Settings
 
-__all__ = ["Place", "declare_place", "find_place"]
+__all__ = ["Place", "declare_place", "find_place", "find_state_directory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +47,13 @@ def find_place(arguments: Namespace) -> Place:
         # Asked for in so many words, and quicker than to look for the project.
         return Place(settings, Path(settings.server.state_dir).absolute())
     return Place(settings, state_directory(settings, project_of(settings)))
+
+
+def find_state_directory(arguments: Namespace) -> Path:
+    """The state directory of the server that the arguments mean; where they name it, nothing else is looked at.
+
+    :raises ApplicationError: as :func:`find_place`.
+    """
+    if arguments.state_dir is not None:
+        return Path(arguments.state_dir).absolute()
+    return find_place(arguments).state_directory

@@ -1,0 +1,70 @@
+"""``duckctl status``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from duck_tx.cli.ask import NotRunning, call
+from duck_tx.cli.command import Command
+from duck_tx.cli.place import declare_place, find_state_directory
+from duck_tx.cli.text import GREEN, columns, painted, span, wants_colour
+
+__all__ = ["STATUS", "as_text"]
+
+_NAMES = {"duck_tx": "duck_tx", "twisted": "Twisted", "django": "Django", "python": "Python"}
+
+
+def _declare(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="tell it in JSON")
+    declare_place(parser)
+
+
+def _run(arguments: Namespace) -> int:
+    directory = find_state_directory(arguments)
+    place = {"state_directory": str(directory)}
+    try:
+        with call(directory) as line:
+            found = line.ask("status")
+    except NotRunning as error:
+        print(json.dumps({"running": False, **place}, indent=2) if arguments.json else f"not running: {error}")
+        return error.status
+    if arguments.json:
+        print(json.dumps({"running": True, **place, **found}, indent=2))
+    else:
+        print(as_text(found, directory, time.time(), colour=wants_colour(sys.stdout, os.environ)))
+    return 0
+
+
+STATUS = Command(
+    ("status",),
+    "Tell whether the server runs, where, and since when.",
+    "The exit status is 0 if it runs, 3 if it does not, and 1 if that cannot be told.",
+    _declare,
+    _run,
+)
+
+
+def as_text(found: Mapping[str, Any], directory: Path, now: float, *, colour: bool) -> str:
+    """The server's metadata, for people.
+
+    :param directory: the state directory.
+    :param now: seconds since the epoch.
+    """
+    versions = found.get("versions") or {}
+    rows = [
+        ("running", f"pid {found.get('pid')}, for {span(now - found.get('started', now))}"),
+        ("address", str(found.get("url"))),
+        ("project", str(found.get("project") or "none")),
+        ("threads", str(found.get("threads") or "none: on the reactor")),
+        ("versions", ", ".join(f"{_NAMES.get(name, name)} {version}" for name, version in versions.items())),
+        ("state in", str(directory)),
+    ]
+    first, *others = columns(rows)
+    return "\n".join([painted(first, GREEN, wanted=colour), *others])

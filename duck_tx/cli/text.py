@@ -1,0 +1,55 @@
+"""What people read in a terminal: columns, times in words, and colour where it can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+__all__ = ["GREEN", "RED", "YELLOW", "columns", "painted", "span", "wants_colour"]
+
+RED, GREEN, YELLOW = 31, 32, 33
+"""Colours, as terminals number them (ECMA-48, SGR)."""
+
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def wants_colour(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
+    """Whether colour is welcome: on a terminal that has it, unless ``NO_COLOR`` is set (no-color.org)."""
+    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    return stream is not None and stream.isatty()
+
+
+def painted(text: str, colour: int | None, *, wanted: bool) -> str:
+    """``text`` in a colour, if that is wanted."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if wanted and colour is not None else text
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, the cells under one another."""
+    shown = [[_printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(*shown, strict=True)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+
+
+def _printable(text: str) -> str:
+    """Text that stays on its line and does nothing to the terminal."""
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def span(seconds: float) -> str:
+    """A time in words, with the two largest units that it has: ``3 days 4 hours``, ``5 seconds``."""
+    left = max(int(seconds), 0)
+    for position, (name, size) in enumerate(_UNITS):
+        if left >= size:
+            words = [_counted(left // size, name)]
+            if position + 1 < len(_UNITS):
+                smaller, its_size = _UNITS[position + 1]
+                rest = left % size // its_size
+                words += [_counted(rest, smaller)] if rest else []
+            return " ".join(words)
+    return "less than a second"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
