@@ -23,9 +23,10 @@ from duck_tx.life import Life
 from duck_tx.place import state_directory
 from duck_tx.process.check import tell
 from duck_tx.process.hook import Hook
+from duck_tx.process.inherited import inherited
 from duck_tx.process.promise import settled
 from duck_tx.process.title import set_title
-from duck_tx.report import banner, metadata, ready_line
+from duck_tx.report import banner, metadata, ready_line, status_line
 from duck_tx.settings import Settings, load, override
 from duck_tx.tree import Tree
 from duck_tx.verbs import verbs
@@ -123,6 +124,9 @@ class App(Facts):
                 failed=self._life.failed,
                 interrupt=self._life.interrupted,
                 describe=lambda: metadata(self),
+                status=lambda: status_line(self),
+                environ=os.environ,
+                sockets=inherited(os.environ, os.getpid()),
                 takes_signals=not disable_signal_handler,
                 verbs=None if disable_ipc_handler else verbs(self),
                 skip_setup=skip_setup,

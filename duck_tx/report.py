@@ -12,7 +12,7 @@ import duck_tx
 from duck_tx.settings import Settings
 from duck_tx.tree import Tree, threads
 
-__all__ = ["banner", "metadata", "ready_line"]
+__all__ = ["banner", "metadata", "ready_line", "status_line"]
 
 _STARTED = time.time()
 
@@ -50,8 +50,16 @@ def banner() -> str:
 
 def ready_line(app: Subject) -> str:
     """One line: what is served, where, by what."""
-    where = f"{app.absolute_uri}{_redirect(app)}"
-    return f"ready: {_what(app)} at {where} ({_threads(app)}, pid {os.getpid()}, {_seconds():.2f} s)"
+    return f"ready: {_what_and_where(app)} ({_threads(app)}, pid {os.getpid()}, {_seconds():.2f} s)"
+
+
+def status_line(app: Subject) -> str:
+    """One line of the present: what is served, where."""
+    return f"serving {_what_and_where(app)}"
+
+
+def _what_and_where(app: Subject) -> str:
+    return f"{_what(app)} at {app.absolute_uri}{_redirect(app)}"
 
 
 def _redirect(app: Subject) -> str:

@@ -23,6 +23,7 @@ from duck_tx.https.redirect import RedirectResource
 from duck_tx.https.service import CertificateService
 from duck_tx.https.store import CertificateStore
 from duck_tx.https.transport import TLSTransport
+from duck_tx.process.inherited import InheritedSockets
 from duck_tx.process.port import bind, explained
 from duck_tx.settings import Settings
 from duck_tx.uris import is_wildcard, public_host
@@ -37,6 +38,7 @@ class Secure:
 
     :ivar certificates: the certificate service.
     :ivar redirect: the redirect site, ``None`` where nothing is redirected.
+    :ivar bind_redirect: makes the bound socket of the redirect site, where there is one; raises ``PortError``.
     :ivar acme: asks for certificates, ``None`` where they come from files.
     :param settings: what to run.
     :param reactor: where.
@@ -45,6 +47,7 @@ class Secure:
     """
 
     redirect: ServerService | None = None
+    bind_redirect: Callable[[], socket.socket]
     acme: Any = None
 
     def __init__(self, settings: Settings, reactor: Any, directory: Path, is_development: Callable[[], bool]) -> None:
@@ -87,14 +90,20 @@ class Secure:
         return Listener(factory, TLSTransport)
 
     def add_redirect(
-        self, server: ServerService, make_site: Callable[[IResource], Site], pages: Callable[[], IResource]
+        self,
+        server: ServerService,
+        make_site: Callable[[IResource], Site],
+        pages: Callable[[], IResource],
+        sockets: InheritedSockets,
     ) -> None:
         """Make the redirect site.
 
         :param server: where it leads to.
         :param make_site: makes the site for a resource.
         :param pages: the resource that answers for exempt paths.
+        :param sockets: may hold the one that it listens on.
         """
+        self.bind_redirect = sockets.binding("force-https", self._bind_redirect)
         settings, https = self._settings.server, self._settings.https
         resource = RedirectResource(
             domain=lambda: public_host(settings.domain, settings.addr),
@@ -112,13 +121,10 @@ class Secure:
             lambda error, port: explained(error, settings.addr, port, _OPTION),
             backlog=settings.backlog,
             grace=settings.grace,
+            is_shared="force-https" in sockets,
         )
 
-    def bind_redirect(self) -> socket.socket:
-        """The bound socket of the redirect site.
-
-        :raises PortError: if it cannot be had.
-        """
+    def _bind_redirect(self) -> socket.socket:
         server = self._settings.server
         port = self._settings.https.redirect_port
         return bind(server.addr, port, uses_ipv6=server.uses_ipv6, option=_OPTION)

@@ -7,6 +7,8 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from twisted.web.resource import IResource
@@ -30,9 +32,13 @@ from duck_tx.place import project_of, state_directory
 from duck_tx.process.check import CheckService, run_checks, tell
 from duck_tx.process.control import ControlService, Verb
 from duck_tx.process.hook import Hook, HookService
+from duck_tx.process.inherited import InheritedSockets, Wanted
 from duck_tx.process.meta import MetaService, check_state_directory, make_state_directory
+from duck_tx.process.notify import NotifyService, notify_address
 from duck_tx.process.port import bind, explained
+from duck_tx.process.reaper import ReaperService, is_init
 from duck_tx.process.sequence import Sequence
+from duck_tx.process.sidecars import SidecarService
 from duck_tx.process.signals import Action, Handler, SignalService
 from duck_tx.proxy.resource import ReverseProxy
 from duck_tx.settings import HttpSettings, Settings
@@ -41,6 +47,8 @@ if TYPE_CHECKING:
     from duck_tx.secure import Secure
 
 __all__ = ["Tree"]
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 _JOIN_AT_LEAST = 0.5
 """Seconds for threads to end, even where the grace is over."""
@@ -57,6 +65,9 @@ class Tree:
     :param failed: told when something could not start.
     :param interrupt: called on SIGINT and SIGTERM with the earlier handler.
     :param describe: the metadata of this moment.
+    :param status: what is up, in one line.
+    :param environ: where a supervisor says that it wants to be told; read at the start.
+    :param sockets: listening sockets that were inherited, by name.
     :param takes_signals: a start takes the signals over; otherwise :attr:`signals` can do so later.
     :param verbs: what can be asked over the control socket; ``None``: there is none.
     :param skip_setup: Django has been set up by the embedding program.
@@ -73,6 +84,9 @@ class Tree:
         failed: Callable[[BaseException], object],
         interrupt: Callable[[signal.Signals, Handler | None], object],
         describe: Callable[[], Mapping[str, object]],
+        status: Callable[[], str] = str,
+        environ: Mapping[str, str] = _NONE,
+        sockets: Mapping[str, socket.socket] = _NONE,
         takes_signals: bool = True,
         verbs: Mapping[str, Verb] | None = None,
         skip_setup: bool = False,
@@ -91,12 +105,15 @@ class Tree:
             Router(NothingHere()), logs=settings.log.access, hsts=self.secure.hsts if self.secure else None
         )
         self.site.secure = self.secure is not None
+        self.sockets = InheritedSockets(sockets, _wanted(settings))
+        self._bind_server = self.sockets.binding("server", self._bind)
         self.server = self._server()
         if self.secure is not None and settings.https.force:
             self.secure.add_redirect(
                 self.server,
                 partial(self._site, logs=settings.https.redirect_log),
                 lambda: self.site.resource,
+                self.sockets,
             )
         self.gateway = GatewayService(
             reactor,
@@ -109,6 +126,7 @@ class Tree:
             skip_setup=skip_setup,
         )
         self.meta = MetaService(self.state_directory, describe)
+        self.early_sidecars, self.late_sidecars = self._sidecars("before"), self._sidecars("after")
 
         self.signals = SignalService(reactor, self._actions(interrupt), at_start=takes_signals)
         self.control: ControlService | None = None
@@ -119,9 +137,13 @@ class Tree:
         if not settings.server.no_checks:
             self._add("checks", CheckService(self._checks()))
         self._add("signals", self.signals)
+        if is_init():
+            self._add("reaper", ReaperService(reactor))
         if self.control is not None:
             self._add("control", self.control)
         self._add("access log", self.access_log)
+        if self.early_sidecars is not None:
+            self._add("early sidecars", self.early_sidecars)
         if self.project is not None:
             self._add("django", self.gateway)
         if self.secure is not None:
@@ -132,7 +154,11 @@ class Tree:
         if self.secure is not None and self.secure.acme is not None:
             self._add("acme", self.secure.acme)
         self._add("metadata", self.meta)
+        if self.late_sidecars is not None:
+            self._add("late sidecars", self.late_sidecars)
         self._add("hooks", HookService(up, down, reactor, settings.server.grace))
+        if notify_address(environ) is not None:
+            self._add("notify", NotifyService(reactor, environ, status=status))
 
     def _add(self, name: str, service: Any) -> None:
         service.setName(name)
@@ -146,7 +172,7 @@ class Tree:
         run_checks(self._checks())
 
     def _checks(self) -> list[Callable[[], object]]:
-        checks: list[Callable[[], object]] = [partial(_check_port, self.server, self._bind)]
+        checks: list[Callable[[], object]] = [partial(_check_port, self.server, self._bind_server)]
         if self.secure is not None:
             if self.secure.redirect is not None:
                 checks.append(partial(_check_port, self.secure.redirect, self.secure.bind_redirect))
@@ -156,7 +182,21 @@ class Tree:
         checks.append(partial(check_state_directory, self.state_directory))
         if self.control is not None:
             checks.append(self.control.check)
+        checks += [each.check for each in (self.early_sidecars, self.late_sidecars) if each is not None]
         return [*checks, self.access_log.check]
+
+    def _sidecars(self, start: str) -> SidecarService | None:
+        """The sidecars that start before the server, or after it; ``None`` where there are none."""
+        sidecars = [each for each in self.settings.sidecars if each.start == start]
+        if not sidecars:
+            return None
+        return SidecarService(
+            self._reactor,
+            sidecars,
+            directory=Path(self.project.directory if self.project is not None else os.getcwd()),
+            grace=self.settings.server.grace,
+            environ=os.environ,
+        )
 
     @property
     def redirect(self) -> ServerService | None:
@@ -179,11 +219,12 @@ class Tree:
         return ServerService(
             self._reactor,
             self.site,
-            self._bind,
+            self._bind_server,
             lambda error, port: explained(error, server.addr, port),
             backlog=server.backlog,
             grace=server.grace,
             listener=None if self.secure is None else self.secure.listener(self.site),
+            is_shared="server" in self.sockets,
         )
 
     def _bind(self) -> socket.socket:
@@ -271,6 +312,17 @@ def threads(settings: Settings) -> int:
     if workers == "auto":
         return os.cpu_count() or 1
     return workers if isinstance(workers, int) else DEFAULT_THREADS
+
+
+def _wanted(settings: Settings) -> dict[str, Wanted]:
+    """The listening sockets that these settings need, and what they may be called where somebody else opened them."""
+    port, https = settings.server.port, settings.https
+    if not (https.is_on and https.force):
+        return {"server": Wanted(("server", "https", "http"), port)}
+    return {
+        "server": Wanted(("server", "https"), port),
+        "force-https": Wanted(("force-https", "redirect", "http"), https.redirect_port),
+    }
 
 
 def _check_port(server: ServerService, bind: Callable[[], socket.socket]) -> None:

@@ -38,6 +38,7 @@ class ServerService(Service):
     :param backlog: connections that the system may queue.
     :param grace: seconds to wait for what is in flight.
     :param listener: makes new connections, if the site does not.
+    :param is_shared: others hold the socket as well, and will serve what queues on it after the stop.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ServerService(Service):
         backlog: int,
         grace: float,
         listener: Listener | None = None,
+        is_shared: bool = False,
     ) -> None:
         self._reactor = reactor
         self._site = site
@@ -58,6 +60,7 @@ class ServerService(Service):
         self._backlog = backlog
         self._grace = grace
         self._listener = listener or Listener(site, Server)
+        self._is_shared = is_shared
         self._socket: socket.socket | None = None
         self._port: Any = None
         self._hub: Hub | None = None
@@ -128,10 +131,11 @@ class ServerService(Service):
                 bound.close()
             return
         self._deadline = self._reactor.seconds() + self._grace
-        # Clients that the system has accepted for us are ours to answer, so take them all before the port closes.
-        deafen(bound)
-        port.numberAccepts = _ALL_THAT_QUEUE
-        port.doRead()
+        if not self._is_shared:
+            # Clients that the system has accepted for us are ours to answer, so take them all before the port closes.
+            deafen(bound)
+            port.numberAccepts = _ALL_THAT_QUEUE
+            port.doRead()
         stopped = port.stopListening()
         bound.close()
         drained = self._site.drain()

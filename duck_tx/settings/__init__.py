@@ -17,6 +17,7 @@ from duck_tx.settings.schema import (
     ProxySettings,
     ServerSettings,
     Settings,
+    SidecarSettings,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "ProxySettings",
     "ServerSettings",
     "Settings",
+    "SidecarSettings",
     "as_markdown",
     "as_text",
     "load",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from duck_tx.settings.fields import FIELDS, ROOT, Field, Section
 from duck_tx.settings.load import Loaded
@@ -23,7 +25,8 @@ def as_text(loaded: Loaded) -> str:
     name_width = max(len(name) for name in names.values())
     blocks = []
     for section in ROOT.walk():
-        lines = [f"[{section.key}]"]
+        # What stands in no section comes before the first of them, as TOML wants it.
+        lines = [f"[{section.key}]"] if section.key else []
         for field in section.fields.values():
             value, _ = shown[field.key]
             source = loaded.sources[field.key]
@@ -53,18 +56,31 @@ def _comment(text: str) -> str:
 
 
 def as_markdown() -> str:
-    """The reference of all settings, one table for each section."""
-    return "\n".join(line for section in ROOT.walk() if section.fields for line in _section(section))
+    """The reference of all settings: a table for each section, then what stands in none."""
+    sections = (line for section in ROOT.walk() if section.key and section.fields for line in _section(section))
+    return "\n".join([*sections, *(line for field in ROOT.fields.values() for line in _alone(field))])
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield f"## `{section.key}`"
-    yield ""
-    yield section.description
-    yield ""
+    yield from (f"## `{section.key}`", "", section.description, "")
+    yield from _rows(section.fields.values())
+
+
+def _alone(field: Field) -> Iterator[str]:
+    yield from (f"## `{field.key}`", "", field.description, "")
+    yield from _rows([field])
+    if field.columns:
+        yield from ("Each table of the list has these keys:", "")
+        for column in field.columns:
+            default = "required" if column.default is msgspec.NODEFAULT else f"default {_default(column)}"
+            yield f"- `{column.name}`: {column.accepted}; {default}. {column.description}"
+        yield ""
+
+
+def _rows(fields: Iterable[Field]) -> Iterator[str]:
     yield "| key | accepts | default | option, variable | meaning |"
     yield "|---|---|---|---|---|"
-    for field in section.fields.values():
+    for field in fields:
         cells = (f"`{field.name}`", field.accepted, _default(field), _setters(field), field.description)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""

@@ -16,8 +16,9 @@ from duck_tx.settings.toml import toml_value
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting.
+    """One setting, or one key in the tables of a list.
 
+    :ivar section: the key of the section it stands in; empty for one outside of all sections.
     :ivar key: its dotted name, ``server.port``.
     :ivar type: its annotated type, for ``msgspec.convert``.
     :ivar kinds: the alternatives of its type, None left out.
@@ -39,11 +40,11 @@ class Field:
 
     @property
     def key(self) -> str:
-        return f"{self.section}.{self.name}"
+        return f"{self.section}.{self.name}" if self.section else self.name
 
     @property
     def environment(self) -> str:
-        """The environment variable: ``DUCK_SERVER__PORT``."""
+        """The environment variable: ``DUCK_SERVER__PORT``, ``DUCK_SIDECARS``."""
         return "DUCK_" + self.key.replace(".", "__").upper()
 
     @property
@@ -55,6 +56,12 @@ class Field:
         """What each table is, of a list of tables."""
         items = [kind.item_type for kind in self.kinds if isinstance(kind, inspect.VarTupleType)]
         return next((item.cls for item in items if isinstance(item, inspect.StructType)), None)
+
+    @property
+    def columns(self) -> tuple[Field, ...]:
+        """The keys of each table, of a list of tables; a required one has no default."""
+        table = self.table
+        return () if table is None else tuple(_field(self.key, info) for info in msgspec.structs.fields(table))
 
     @property
     def accepted(self) -> str:
@@ -100,7 +107,9 @@ def section_of(struct: type[msgspec.Struct], key: str = "") -> Section:
         if isinstance(info.type, type) and issubclass(info.type, msgspec.Struct):
             sections[info.name] = section_of(info.type, path)
         else:
-            fields[info.name] = _field(key, info)
+            fields[info.name] = made = _field(key, info)
+            if made.default is msgspec.NODEFAULT or not made.description:
+                raise TypeError(f"the setting {made.key} needs a default and a description")
     return Section(key, pyinspect.cleandoc(struct.__doc__ or "").split("\n\n")[0], fields, sections)
 
 
@@ -112,16 +121,17 @@ def _field(section: str, info: msgspec.structs.FieldInfo) -> Field:
         extra, schema = kind.extra or {}, kind.extra_json_schema or {}
         kind = kind.type
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    if info.default is msgspec.NODEFAULT or "description" not in schema:
-        raise TypeError(f"the setting {section}.{info.name} needs a default and a description")
+    default = info.default
+    if info.default_factory is not msgspec.NODEFAULT:
+        default = info.default_factory()
     return Field(
         section=section,
         name=info.name,
         type=info.type,
-        default=info.default,
+        default=default,
         kinds=tuple(each for each in kinds if not isinstance(each, inspect.NoneType)),
         is_nullable=any(isinstance(each, inspect.NoneType) for each in kinds),
-        description=schema["description"],
+        description=schema.get("description", ""),
         unit=extra.get("unit", ""),
         words=extra.get("accepted", ""),
         is_secret=extra.get("secret", False),
@@ -133,7 +143,7 @@ def _accepted(kind: inspect.Type) -> str:
     match kind:
         case inspect.IntType() | inspect.FloatType():
             return f"{'an' if name[0] in 'aeiou' else 'a'} {name}{_range(kind)}"
-        case inspect.VarTupleType():
+        case inspect.VarTupleType() | inspect.DictType():
             return f"a {name}"
         case _:
             return name
@@ -165,6 +175,8 @@ def _type_name(kind: inspect.Type) -> str:
             return " or ".join(toml_value(value) for value in kind.values)
         case inspect.VarTupleType():
             return f"list of {_type_name(kind.item_type)}"
+        case inspect.DictType():
+            return f"table of {_type_name(kind.value_type)}"
         case inspect.StructType():
             return "tables"
         case _:

@@ -145,6 +145,18 @@ def _response(settings: Settings) -> str | None:
     return None
 
 
+def _sidecars(settings: Settings) -> str | None:
+    numbers: dict[str, int] = {}
+    for number, sidecar in enumerate(settings.sidecars):
+        if not sidecar.called:
+            return f"sidecars[{number}] names no program; give one as the first word of its command"
+        earlier = numbers.setdefault(sidecar.called, number)
+        if earlier != number:
+            called = toml_value(sidecar.called)
+            return f"sidecars[{earlier}] and sidecars[{number}] are both called {called}; give one of them a name"
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     Rule(("server.addr",), _addr),
     Rule(("server.addr", "server.uses_ipv6"), _ipv6),
@@ -161,4 +173,5 @@ RULES: tuple[Rule, ...] = (
     Rule(("server.domain", "https.acme.email", "https.acme.names"), _acme_names),
     Rule(("https.acme.names",), _wildcards),
     Rule(("gateway.response_memory", "gateway.response_spool"), _response),
+    Rule(("sidecars",), _sidecars),
 )

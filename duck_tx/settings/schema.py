@@ -3,7 +3,8 @@
 This is the only list of settings. Reading (``load``), the command line (``options``), the printed table and
 the reference in the docs (``describe``) are all derived from it. To add a section, write its struct in
 ``sections/`` and name it in :class:`Settings`; a field whose type is again a struct makes a section within a
-section (``https.acme.email``).
+section (``https.acme.email``), and a list of structs is a field whose tables a file gives one by one
+(``[[sidecars]]``, outside of all sections).
 
 ``Meta.description`` is what the user reads, without the unit where ``extra["unit"]`` names it.
 ``extra["accepted"]`` says in words what a pattern accepts. Making a struct directly checks nothing: use
@@ -12,7 +13,9 @@ section (``https.acme.email``).
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
 
 from duck_tx.settings.sections.content import ContentSettings
 from duck_tx.settings.sections.gateway import GatewaySettings
@@ -22,6 +25,7 @@ from duck_tx.settings.sections.https import AcmeSettings, CertificateSettings, H
 from duck_tx.settings.sections.log import LogSettings
 from duck_tx.settings.sections.proxy import ProxySettings
 from duck_tx.settings.sections.server import ServerSettings
+from duck_tx.settings.sections.sidecars import SidecarSettings
 
 __all__ = [
     "AcmeSettings",
@@ -35,6 +39,7 @@ __all__ = [
     "ProxySettings",
     "ServerSettings",
     "Settings",
+    "SidecarSettings",
 ]
 
 
@@ -49,3 +54,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proxy: ProxySettings = field(default_factory=ProxySettings)
     content: ContentSettings = field(default_factory=ContentSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    sidecars: Annotated[
+        tuple[SidecarSettings, ...],
+        Meta(
+            description="Programs that run beside the server, such as task workers: started and stopped with it, and"
+            " started again when they end.",
+            extra={"accepted": 'a list of tables, [[sidecars]] or [{command = ["celery", "-A", "mysite", "worker"]}]'},
+        ),
+    ] = ()

@@ -58,17 +58,17 @@ def _unknown(root: Section, section: Section, path: str) -> str:
 
 
 def read_environment(root: Section, environ: Mapping[str, str]) -> Reading:
-    """The settings in the variables that start with ``DUCK_`` and have a double underscore.
+    """The settings in the variables that start with ``DUCK_`` and have a double underscore, or no section.
 
     Other names with the prefix may belong to somebody else and are left alone.
     """
     reading = Reading()
     fields = {each.environment: each for each in root.all_fields()}
     for name in sorted(environ):
-        if not name.startswith("DUCK_") or "__" not in name:
-            continue
         if name in fields:
             reading.given.append(Given(fields[name], environ[name], name, is_text=True))
+            continue
+        if not name.startswith("DUCK_") or "__" not in name:
             continue
         near = nearest(name.removeprefix("DUCK_").lower().replace("__", "."), (each.key for each in fields.values()))
         variables = [each.environment for each in fields.values() if each.key == near]

@@ -45,6 +45,20 @@ _PATHS = {
     "server.state_dir",
 }
 _PATH = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1).filter(str.strip)
+_WORD = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+_CHOSEN["sidecars"] = st.lists(
+    st.fixed_dictionaries(
+        {"name": st.sampled_from(["worker", "beat"]), "command": st.lists(_WORD, min_size=1)},
+        optional={
+            "directory": _PATH,
+            # Never a default, which is left out where a table is shown.
+            "env": st.dictionaries(st.sampled_from(["A", "B.C", "D E"]), _WORD, min_size=1),
+            "restart": st.sampled_from(["on-failure", "never"]),
+            "grace": st.floats(11, 86400),
+        },
+    ),
+    unique_by=lambda table: table["name"],
+)
 # What a key wants beside it, in the same source.
 _COMPANIONS: dict[str, dict[str, object]] = {
     "https.certfile": {"https.enabled": True},

@@ -185,6 +185,54 @@ class StopTests(_Case):
         self.assertFalse(service.listening)
 
 
+class SharedSocketTests(_Case):
+    def setUp(self) -> None:
+        super().setUp()
+        self.socket = bind("127.0.0.1", 0)
+        self.addCleanup(self.socket.close)
+        self.socket.listen()
+
+    def shared(self) -> ServerService:
+        """A server on a socket that somebody else holds too."""
+        self.site = Site(Hello(), reactor=self.reactor)
+        self.site.last_word = 0.05
+        service = ServerService(
+            self.reactor,
+            self.site,
+            self.socket.dup,
+            lambda error, taken: explained(error, "127.0.0.1", taken),
+            backlog=50,
+            grace=5.0,
+            is_shared=True,
+        )
+        self.addCleanup(lambda: self.stop(service))
+        return service
+
+    async def test_what_comes_at_the_stop_and_after_it_is_served_by_the_next(self) -> None:
+        first = self.shared()
+        first.startService()
+        client = self.connect(first)
+        client.sendall(GET)
+        await self.until(lambda: _has_data(client))
+        # The reactor does not turn between here and the stop.
+        waiting = [socket.create_connection(self.socket.getsockname(), 5) for _ in range(3)]
+        await self.stop(first)
+        waiting.append(socket.create_connection(self.socket.getsockname(), 5))
+        self.shared().startService()
+        for each in waiting:
+            self.addCleanup(each.close)
+            each.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            each.setblocking(False)
+            self.assertIn(b"Hello, world!", await self.all_of(each))
+
+    async def test_it_can_be_started_again(self) -> None:
+        service = self.shared()
+        for _ in range(2):
+            service.startService()
+            self.assertEqual(service.address, self.socket.getsockname())
+            await self.stop(service)
+
+
 def _has_data(client: socket.socket) -> bool:
     try:
         return bool(client.recv(1, socket.MSG_PEEK))

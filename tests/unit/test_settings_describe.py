@@ -52,6 +52,13 @@ class AsTextTests(UnitTestCase):
         ]
         self.assertIn(' = [{certfile = "a"}, {certfile = "b", private_key = "c"}]', line)
 
+    def test_what_is_in_no_section_comes_before_the_first(self) -> None:
+        values = {"sidecars": [{"command": ["celery", "-A", "mysite"], "env": {"A": "1"}}, {"command": ["b"]}]}
+        first, empty, second = as_text(override(Settings(), values, "test")).splitlines()[:3]
+        tables = '[{command = ["celery", "-A", "mysite"], env = {A = "1"}}, {command = ["b"]}]'
+        self.assertEqual(first.split(None, 1)[1], f"= {tables}  # test")
+        self.assertEqual((empty, second), ("", "[server]"))
+
     def test_secrets_are_not_shown(self) -> None:
         values = {"https.acme.eab_key_id": "name", "https.acme.eab_hmac_key": "c2VjcmV0"}
         text = as_text(override(Settings(), values, "test"))
@@ -78,30 +85,32 @@ class AsTextTests(UnitTestCase):
 
 
 class AsMarkdownTests(UnitTestCase):
-    def rows(self) -> list[str]:
-        return [line for line in as_markdown().splitlines() if line.startswith("| `")]
+    def rows(self) -> dict[str, str]:
+        """What is in no section comes last here."""
+        fields = sorted(FIELDS.values(), key=lambda field: not field.section)
+        rows = [line for line in as_markdown().splitlines() if line.startswith("| `")]
+        return {field.key: row for field, row in zip(fields, rows, strict=True)}
 
     def test_every_key_has_a_row_with_its_variable_and_description(self) -> None:
-        rows = self.rows()
-        self.assertEqual(len(rows), len(FIELDS))
-        for row, field in zip(rows, FIELDS.values(), strict=True):
+        for key, row in self.rows().items():
+            field = FIELDS[key]
             self.assertTrue(row.startswith(f"| `{field.name}` |"), row)
             self.assertIn(f"`{field.environment}`", row)
             self.assertTrue(row.endswith(f" {field.description} |"), row)
 
     def test_every_option_stands_beside_its_key(self) -> None:
-        by_key = dict(zip(FIELDS, self.rows(), strict=True))
+        by_key = self.rows()
         for option in OPTIONS:
             self.assertIn(f"`{option.usage}`".replace("|", "\\|"), by_key[option.key])
             if option.short:
                 self.assertIn(f"`-{option.short}`", by_key[option.key])
 
     def test_every_row_has_as_many_cells_as_its_head(self) -> None:
-        for row in self.rows():
+        for row in self.rows().values():
             self.assertEqual(row.replace("\\|", "").count("|"), 6, row)
 
     def test_sizes_are_told_in_larger_units_too(self) -> None:
-        by_key = dict(zip(FIELDS, self.rows(), strict=True))
+        by_key = self.rows()
         self.assertIn("| an integer from 64 to 16777216 (bytes) | `65536` (64 KiB) |", by_key["http.max_header_block"])
         self.assertIn("`268435456` (256 MiB)", by_key["http.max_body"])
         self.assertIn("| `8190` |", by_key["http.max_uri"])
@@ -110,6 +119,14 @@ class AsMarkdownTests(UnitTestCase):
         text = as_markdown()
         for section in ROOT.sections.values():
             self.assertIn(f"## `{section.key}`\n\n{section.description}\n\n| key |", text)
+
+    def test_what_is_in_no_section_has_a_heading_too_and_the_keys_of_its_tables_a_list(self) -> None:
+        text = as_markdown()
+        field = FIELDS["sidecars"]
+        self.assertIn(f"## `sidecars`\n\n{field.description}\n\n| key |", text)
+        for column in field.columns:
+            self.assertRegex(text, rf"(?m)^- `{column.name}`: .*; (?:required|default .+)\. {column.description}$")
+        self.assertNotIn("## ``", text)
 
     def test_the_reference_is_the_same_every_time(self) -> None:
         self.assertEqual(as_markdown(), as_markdown())

@@ -13,7 +13,14 @@ from duck_tx.errors import SettingsError
 from duck_tx.settings.fields import FIELDS
 from duck_tx.settings.load import Loaded, load, override
 from duck_tx.settings.options import OPTIONS
-from duck_tx.settings.schema import CertificateSettings, GatewaySettings, HttpsSettings, ServerSettings, Settings
+from duck_tx.settings.schema import (
+    CertificateSettings,
+    GatewaySettings,
+    HttpsSettings,
+    ServerSettings,
+    Settings,
+    SidecarSettings,
+)
 from tests.case import UnitTestCase
 from tests.unit.settings_values import as_environment, as_toml, layers
 
@@ -26,8 +33,8 @@ def _flat(result: Settings) -> dict[str, object]:
         value: Any = result
         for name in key.split("."):
             value = getattr(value, name)
-        plain = msgspec.to_builtins(value)
-        values[key] = list(plain) if isinstance(plain, tuple) else plain
+        # With lists, within tables too, where the settings have tuples.
+        values[key] = msgspec.json.decode(msgspec.json.encode(value))
     return values
 
 
@@ -296,6 +303,32 @@ class TableTests(LoadTestCase):
         self.assertEqual(problem, f'https.certificates[0] = "a" ({self.file}): this is no table{mend}')
         [problem] = self.problems("", {"DUCK_HTTPS__CERTIFICATES": "a.pem"})
         self.assertEqual(problem, f'https.certificates = "a.pem" (DUCK_HTTPS__CERTIFICATES): not accepted{mend}')
+
+    def test_tables_may_stand_outside_of_all_sections(self) -> None:
+        loaded = self.load("[[sidecars]]\ncommand = ['celery', 'worker']\n[[sidecars]]\ncommand = ['b']\nenv.A = '1'\n")
+        self.assertEqual(
+            loaded.settings.sidecars,
+            (SidecarSettings(command=("celery", "worker")), SidecarSettings(command=("b",), env={"A": "1"})),
+        )
+        self.assertEqual(loaded.sources["sidecars"], str(self.file))
+        loaded = self.load("[[sidecars]]\ncommand = ['a']", {"DUCK_SIDECARS": '[{command = ["b"]}]'})
+        self.assertEqual(loaded.settings.sidecars, (SidecarSettings(command=("b",)),))
+        self.assertEqual(loaded.sources["sidecars"], "DUCK_SIDECARS")
+
+    def test_a_wrong_table_outside_of_all_sections_is_told_in_the_same_way(self) -> None:
+        for table, said in (
+            ("comand = ['b']", '{comand = ["b"]} (%s): there is no such key as comand in it; give a list of'),
+            ("name = 'b'", '{name = "b"} (%s): command is missing; give a list of'),
+            ("command = []", "{command = []} (%s): command = [] is not accepted; give a list of"),
+            (
+                "command = ['b']\nenv.A = 1",
+                '{command = ["b"], env = {A = 1}} (%s): env = {A = 1} is not accepted; give a list of',
+            ),
+        ):
+            [problem] = self.problems(f"[[sidecars]]\ncommand = ['a']\n[[sidecars]]\n{table}\n")
+            self.assertTrue(problem.startswith(f"sidecars[1] = {said % self.file}"), problem)
+        [problem] = self.problems("[sidecars]\ncommand = ['a']\n")
+        self.assertTrue(problem.startswith(f'sidecars = {{command = ["a"]}} ({self.file}): not accepted'), problem)
 
     def test_undecodable_bytes_within_a_table_are_refused(self) -> None:
         [problem] = self.problems("", {"DUCK_HTTPS__CERTIFICATES": '[{certfile = "caf\udce9"}]'})

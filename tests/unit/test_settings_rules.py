@@ -14,6 +14,7 @@ from duck_tx.settings.schema import (
     ProxySettings,
     ServerSettings,
     Settings,
+    SidecarSettings,
 )
 from tests.case import UnitTestCase
 
@@ -33,6 +34,23 @@ class RuleTests(UnitTestCase):
 
     def test_rules_are_about_keys_that_exist(self) -> None:
         self.assertEqual([key for rule in RULES for key in rule.keys if key not in FIELDS], [])
+
+    def reasons_of_sidecars(self, *sidecars: SidecarSettings) -> list[str]:
+        return self.reasons(Settings(sidecars=sidecars))
+
+    def test_sidecars_have_names_of_their_own(self) -> None:
+        worker, other = SidecarSettings(command=("celery", "worker")), SidecarSettings(command=("/usr/bin/celery",))
+        beat = SidecarSettings(command=("celery", "beat"), name="beat")
+        self.assertEqual(self.reasons_of_sidecars(worker, beat), [])
+        self.assertEqual(
+            self.reasons_of_sidecars(beat, worker, other),
+            ['sidecars[1] and sidecars[2] are both called "celery"; give one of them a name'],
+        )
+
+    def test_a_sidecar_has_a_program(self) -> None:
+        for program in ("", "/"):
+            [reason] = self.reasons_of_sidecars(SidecarSettings(command=(program, "worker")))
+            self.assertIn("sidecars[0] names no program", reason)
 
     def test_names_and_addresses_can_be_bound(self) -> None:
         for addr in ("localhost", "web-1.internal", "127.0.0.1", "0.0.0.0", "::", "::1", "fe80::1%eth0"):

@@ -7,7 +7,14 @@ from typing import Annotated
 import msgspec
 
 from duck_tx.settings.fields import FIELDS, ROOT, section_of
-from duck_tx.settings.schema import AcmeSettings, CertificateSettings, HttpsSettings, ServerSettings, Settings
+from duck_tx.settings.schema import (
+    AcmeSettings,
+    CertificateSettings,
+    HttpsSettings,
+    ServerSettings,
+    Settings,
+    SidecarSettings,
+)
 from tests.case import UnitTestCase
 
 
@@ -96,6 +103,25 @@ class FieldTests(UnitTestCase):
         self.assertEqual(field.type_name, "list of tables")
         self.assertIsNone(FIELDS["proxy.trusted"].table)
         self.assertIsNone(FIELDS["server.addr"].table)
+
+    def test_a_field_may_stand_outside_of_all_sections(self) -> None:
+        field = FIELDS["sidecars"]
+        self.assertEqual((field.section, field.name), ("", "sidecars"))
+        self.assertEqual(field.environment, "DUCK_SIDECARS")
+        self.assertIs(field.table, SidecarSettings)
+        self.assertNotIn("sidecars", ROOT.sections)
+
+    def test_the_keys_of_a_table_are_described_as_fields_are(self) -> None:
+        columns = {column.name: column for column in FIELDS["sidecars"].columns}
+        self.assertEqual(list(columns), list(SidecarSettings.__struct_fields__))
+        self.assertTrue(all(column.description.endswith(".") for column in columns.values()))
+        self.assertIs(columns["command"].default, msgspec.NODEFAULT)
+        self.assertEqual((columns["env"].default, columns["env"].accepted), ({}, "a table of text"))
+        self.assertEqual(FIELDS["server.port"].columns, ())
+
+    def test_a_sidecar_is_called_as_its_program_unless_it_has_a_name(self) -> None:
+        self.assertEqual(SidecarSettings(command=("/usr/bin/celery", "worker")).called, "celery")
+        self.assertEqual(SidecarSettings(command=("celery",), name="tasks").called, "tasks")
 
     def test_acme_is_a_section_of_https(self) -> None:
         self.assertEqual(FIELDS["https.acme.email"].environment, "DUCK_HTTPS__ACME__EMAIL")

@@ -55,6 +55,12 @@ class TreeTests(UnitTestCase):
             ["server = 8000 (duck.toml): this is a section; give a table, [server]"],
         )
 
+    def test_a_setting_in_no_section_is_read_where_it_stands(self) -> None:
+        reading = read_tree(ROOT, {"sidecars": [{}]}, "duck.toml")
+        self.assertEqual((_values(reading), reading.problems), ({"sidecars": [{}]}, []))
+        [problem] = self.problems({"sidecar": [{}]})
+        self.assertIn("did you mean sidecars?", problem)
+
     def test_a_quoted_key_with_a_dot_is_no_way_into_a_section(self) -> None:
         reading = read_tree(ROOT, {"server.port": 1}, "duck.toml")
         self.assertEqual(reading.given, [])
@@ -75,6 +81,10 @@ class EnvironmentTests(UnitTestCase):
             {"server.port": "DUCK_SERVER__PORT", "log.format": "DUCK_LOG__FORMAT"},
         )
         self.assertTrue(all(given.is_text for given in reading.given))
+
+    def test_a_setting_in_no_section_has_a_variable_without_one(self) -> None:
+        reading = read_environment(ROOT, {"DUCK_SIDECARS": "[]", "DUCK_SIDECAR": "[]"})
+        self.assertEqual((_values(reading), reading.problems), ({"sidecars": "[]"}, []))
 
     def test_names_of_other_programs_are_left_alone(self) -> None:
         reading = read_environment(

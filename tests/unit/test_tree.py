@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from duck_tx.gateway.project import Project
 from duck_tx.http.limits import Limits
 from duck_tx.http.nothing import NothingHere
 from duck_tx.http.router import Router
+from duck_tx.process.port import bind
 from duck_tx.proxy.resource import ReverseProxy
 from duck_tx.settings import Settings, override
 from duck_tx.tree import Tree, threads
@@ -27,6 +30,10 @@ def _settings(**values: object) -> Settings:
 
 
 class _Case(UnitTestCase):
+    def setUp(self) -> None:
+        self.environ: Mapping[str, str] = {}
+        self.sockets: dict[str, socket.socket] = {}
+
     def tree(self, **values: object) -> Tree:
         values = {"gateway__wsgi": "some.module:application", "server__port": 0} | values
         return Tree(
@@ -37,6 +44,8 @@ class _Case(UnitTestCase):
             failed=lambda error: None,
             interrupt=lambda number, earlier: None,
             describe=dict,
+            environ=self.environ,
+            sockets=self.sockets,
         )
 
     def names(self, tree: Tree) -> list[str]:
@@ -60,6 +69,46 @@ class OrderTests(_Case):
 
     def test_a_project_that_is_not_there_is_found_at_once(self) -> None:
         self.assertRaises(ApplicationError, self.tree, gateway__wsgi=None, gateway__project="/nowhere")
+
+    def test_a_supervisor_is_told_last_and_that_it_stops_first(self) -> None:
+        self.environ = {"NOTIFY_SOCKET": "/run/systemd/notify"}
+        self.assertEqual(self.names(self.tree())[-2:], ["hooks", "notify"])
+
+
+class InheritedSocketTests(_Case):
+    def inherit(self, *names: str) -> list[int]:
+        """Have sockets of these names; their ports."""
+        for name in names:
+            sock = bind("127.0.0.1", 0)
+            self.addCleanup(sock.close)
+            sock.listen()
+            self.sockets[name] = sock
+        return [sock.getsockname()[1] for sock in self.sockets.values()]
+
+    def test_the_server_has_the_one_that_is_meant_for_it(self) -> None:
+        for name in ("server", "http", "https"):
+            [port] = self.inherit(name)
+            server = self.tree().server
+            server.privilegedStartService()
+            assert server.address is not None
+            self.assertEqual(server.address[1], port)
+            self.sockets.clear()
+
+    def test_its_port_is_taken_and_the_checks_do_not_mind(self) -> None:
+        [port] = self.inherit("http")
+        tree = self.tree(server__port=port, server__state_dir=self.mktemp())
+        tree.run_checks()
+        tree.run_checks()
+        socket.create_connection(("127.0.0.1", port), 5).close()
+
+    def test_with_a_redirect_the_one_called_http_is_the_redirect_s(self) -> None:
+        https, http = self.inherit("https", "http")
+        tree = self.tree(https__enabled=True, https__force=True, server__debug=True)
+        for server, port in ((tree.server, https), (tree.redirect, http)):
+            assert server is not None
+            server.privilegedStartService()
+            assert server.address is not None
+            self.assertEqual(server.address[1], port)
 
 
 class ChecksTests(_Case):

@@ -1,0 +1,227 @@
+"""Listening sockets that somebody else has opened: systemd (``sd_listen_fds(3)``), or this server before a restart.
+
+They stay open for as long as the process lives.  Whoever binds is given a duplicate, so a check or a stop closes no
+more than that, and connections go on to queue in the meantime.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from twisted.logger import Logger
+
+__all__ = ["Found", "InheritedSockets", "Match", "Wanted", "handed_on", "inherited", "look_at", "matched", "numbers"]
+
+_log = Logger()
+
+_FIRST = 3
+"""SD_LISTEN_FDS_START: the descriptors begin behind standard error."""
+
+_OWN = "DUCK_LISTEN_FDS"
+"""Names and descriptors, as in ``server=7:force-https=9``.
+
+``LISTEN_FDS`` would need the descriptors to be 3, 4 and so on, and the pid of the process that is still to be started.
+"""
+
+_ALL = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID", _OWN)
+
+
+class Wanted(NamedTuple):
+    """A listening socket that the server is going to need.
+
+    :ivar names: what it may be called, the best name first.
+    :ivar port: what it may be bound to.
+    """
+
+    names: tuple[str, ...]
+    port: int
+
+
+class Found(NamedTuple):
+    """What there is to know about an inherited socket.
+
+    :ivar address: as in a message.
+    :ivar port: 0 where it has none.
+    :ivar is_connection: it is the connection of one client, accepted by somebody else.
+    """
+
+    family: int
+    kind: int
+    address: str
+    port: int
+    is_connection: bool = False
+
+
+class Match(NamedTuple):
+    """Who gets what.
+
+    :ivar taken: the name of the socket for each that wants one and has one.
+    :ivar unfit: why not, for each name of a socket that nobody gets.
+    """
+
+    taken: Mapping[str, str]
+    unfit: Mapping[str, str]
+
+
+def numbers(environ: Mapping[str, str], pid: int) -> Iterator[tuple[str, int]]:
+    """Names and descriptors of what the variables hand over to this process; a name may come more than once.
+
+    :param pid: this process.
+    :raises ValueError: in one line, if that cannot be understood.
+    """
+    for entry in filter(None, environ.get(_OWN, "").split(":")):
+        name, _, digits = entry.rpartition("=")
+        if not digits.isdecimal():
+            raise ValueError(f"{_OWN}: {entry!r} is no name and number of a socket")
+        yield name, int(digits)
+    count = environ.get("LISTEN_FDS", "")
+    if not count:
+        return
+    if not count.isdecimal():
+        raise ValueError(f"LISTEN_FDS: {count!r} is no number of sockets")
+    meant_for = environ.get("LISTEN_PID", "")
+    if meant_for != str(pid):
+        raise ValueError(
+            f"the sockets are for the process {meant_for or '(not given)'}, and this is {pid}: whatever stands between "
+            "has to start the server by exec"
+        )
+    names = environ.get("LISTEN_FDNAMES", "").split(":")
+    for index in range(int(count)):
+        yield (names[index] if index < len(names) else "") or "unknown", _FIRST + index
+
+
+def inherited(environ: MutableMapping[str, str], pid: int) -> dict[str, socket.socket]:
+    """Take over the sockets that the variables hand to this process.
+
+    A further one of the same name is called ``name (2)`` and so on.  None of them is passed on to children or blocks.
+    What cannot be taken is logged.
+
+    :param environ: loses the variables, as they are for this process alone.
+    :param pid: this process.
+    """
+    sockets: dict[str, socket.socket] = {}
+    try:
+        for name, number in list(numbers(environ, pid)):
+            try:
+                # The descriptor itself: a duplicate would leave one that nobody knows of.
+                sock = socket.socket(fileno=number)
+            except OSError as error:
+                _log.warn(
+                    "the inherited descriptor {number} ({name}) is no socket: {error}",
+                    number=number,
+                    name=name,
+                    error=error.strerror,
+                )
+                continue
+            sock.set_inheritable(False)
+            sock.setblocking(False)
+            sockets[_free_name(name, sockets)] = sock
+    except ValueError as error:
+        _log.warn("no sockets are inherited: {error}", error=error)
+    for variable in _ALL:
+        environ.pop(variable, None)
+    return sockets
+
+
+def _free_name(name: str, taken: Mapping[str, object]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def handed_on(sockets: Mapping[str, socket.socket]) -> dict[str, str]:
+    """The variables by which a process that this one starts, or turns into by exec, inherits ``sockets``.
+
+    It finds them under the same numbers, so they are passed on to every child from now on.
+    """
+    for sock in sockets.values():
+        sock.set_inheritable(True)
+    return {_OWN: ":".join(f"{name}={sock.fileno()}" for name, sock in sockets.items())}
+
+
+def look_at(sock: socket.socket) -> Found:
+    """What an inherited socket is."""
+    name = sock.getsockname()
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return Found(sock.family, sock.type, os.fsdecode(name) if isinstance(name, (str, bytes)) else str(name), 0)
+    host, port = name[:2]
+    is_connection = False
+    with suppress(OSError):
+        is_connection = bool(sock.getpeername())
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return Found(sock.family, sock.type, address, port, is_connection)
+
+
+def matched(found: Mapping[str, Found], wanted: Mapping[str, Wanted]) -> Match:
+    """Decide who gets which socket: by the name of the socket, else by its port.
+
+    Whether it listens already makes no difference: it will.
+    """
+    unfit = {name: reason for name, each in found.items() if (reason := _unfit(each))}
+    left = {name: each for name, each in found.items() if name not in unfit}
+    taken: dict[str, str] = {}
+    for who, want in wanted.items():
+        named = next((name for name in want.names if name in left), None)
+        if named is not None:
+            taken[who] = named
+            del left[named]
+    for who, want in wanted.items():
+        fitting = next((name for name, each in left.items() if each.port == want.port), None)
+        if who not in taken and fitting is not None:
+            taken[who] = fitting
+            del left[fitting]
+    ways = "; ".join(f"{want.names[0]!r} or port {want.port}" for want in wanted.values())
+    unfit |= {name: f"nothing here is to be served on it; wanted: {ways}" for name in left}
+    return Match(taken, unfit)
+
+
+def _unfit(found: Found) -> str:
+    """Why a server cannot use it; empty if it can."""
+    if found.kind != socket.SOCK_STREAM:
+        return "it is no stream socket"
+    if found.family not in (socket.AF_INET, socket.AF_INET6):
+        return "it is no TCP socket"
+    if found.is_connection:
+        return "it is a connection; a .socket unit needs Accept=no"
+    if not found.port:
+        return "it is not bound to a port"
+    return ""
+
+
+class InheritedSockets:
+    """The inherited sockets, by who gets them.
+
+    What nobody gets is closed, with a warning.
+
+    :param sockets: by name, as :func:`inherited` returns them.
+    :param wanted: what is needed, by who needs it.
+    """
+
+    def __init__(self, sockets: Mapping[str, socket.socket], wanted: Mapping[str, Wanted]) -> None:
+        found = {name: look_at(sock) for name, sock in sockets.items()}
+        match = matched(found, wanted)
+        self._sockets = {who: sockets[name] for who, name in match.taken.items()}
+        for who, name in match.taken.items():
+            _log.info("{who}: inherited {address} ({name})", who=who, address=found[name].address, name=name)
+        for name, reason in match.unfit.items():
+            _log.warn(
+                "the inherited socket {name} ({address}) is not used: {reason}",
+                name=name,
+                address=found[name].address,
+                reason=reason,
+            )
+            sockets[name].close()
+
+    def __contains__(self, who: str) -> bool:
+        return who in self._sockets
+
+    def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]:
+        """What makes the bound socket: a duplicate of the inherited one, or else what ``bind`` makes."""
+        sock = self._sockets.get(who)
+        return bind if sock is None else sock.dup
