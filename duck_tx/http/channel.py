@@ -350,8 +350,5 @@ class HTTPChannel(Protocol):
         if not self._reading:
             self._read_on()
         if not self.outlet.backlogged:
-            patience = self._limits.linger_timeout
-            if self.site.draining:
-                patience = min(patience, self.site.last_word)
-            self.deadline = self._seconds() + patience
+            self.deadline = self._seconds() + self._limits.linger_timeout
             self.outlet.half_close()

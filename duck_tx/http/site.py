@@ -70,7 +70,7 @@ class Site(server.Site):
     requestFactory: Any = Request
     secure = False
     last_word = 1.0
-    """Seconds for a client to speak once more, or to hang up, when the site stops."""
+    """Seconds for a client to speak once more when the site stops."""
 
     def __init__(
         self,

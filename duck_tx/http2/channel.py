@@ -281,10 +281,7 @@ class Http2Channel(Protocol):
             self._half_close()
 
     def _half_close(self) -> None:
-        patience = self._http.linger_timeout
-        if self.site.draining:
-            patience = min(patience, self.site.last_word)
-        self._close_by = self.now() + patience
+        self._close_by = self.now() + self._http.linger_timeout
         self.wake_at(self._close_by)
         self.outlet.half_close()
 
