@@ -102,9 +102,11 @@ class Tree:
 
             self.secure = Secure(settings, reactor, self.state_directory, self._is_development)
         self.site = self._site(
-            Router(NothingHere()), logs=settings.log.access, hsts=self.secure.hsts if self.secure else None
+            Router(NothingHere()),
+            logs=settings.log.access,
+            secure=self.secure is not None,
+            hsts=self.secure.hsts if self.secure else None,
         )
-        self.site.secure = self.secure is not None
         self.sockets = InheritedSockets(sockets, _wanted(settings))
         self._bind_server = self.sockets.binding("server", self._bind)
         self.server = self._server()
@@ -203,7 +205,14 @@ class Tree:
         """The redirect site, if there is one."""
         return None if self.secure is None else self.secure.redirect
 
-    def _site(self, resource: IResource, *, logs: bool, hsts: Callable[[], bytes | None] | None = None) -> Site:
+    def _site(
+        self,
+        resource: IResource,
+        *,
+        logs: bool,
+        secure: bool = False,
+        hsts: Callable[[], bytes | None] | None = None,
+    ) -> Site:
         return Site(
             resource,
             reactor=self._reactor,
@@ -211,6 +220,7 @@ class Tree:
             trusted=Trusted(self.settings.proxy.trusted),
             log=self.access_log.log if logs else None,
             server_header=self.settings.http.server_header,
+            secure=secure,
             hsts=hsts,
         )
 
@@ -238,11 +248,15 @@ class Tree:
         loaded = self.gateway.project
         return loaded is not None and (loaded.debug or loaded.project.kind == "welcome")
 
+    def announce_stop(self) -> None:
+        """Have every answer from now on say that its connection closes."""
+        self.server.announce_stop()
+        if self.redirect is not None:
+            self.redirect.announce_stop()
+
     def _actions(self, interrupt: Callable[[signal.Signals, Handler | None], object]) -> dict[signal.Signals, Action]:
         def stop(number: signal.Signals, earlier: Handler | None) -> None:
-            self.server.announce_stop()
-            if self.redirect is not None:
-                self.redirect.announce_stop()
+            self.announce_stop()
             interrupt(number, earlier)
 
         actions: dict[signal.Signals, Action] = {

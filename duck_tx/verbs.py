@@ -29,7 +29,7 @@ def verbs(app: Subject) -> Mapping[str, Verb]:
     """
 
     def stop(_: Mapping[str, Any]) -> dict[str, int]:
-        app.tree.server.announce_stop()
+        app.tree.announce_stop()
         app.stop()
         return {"pid": os.getpid()}
 
