@@ -129,6 +129,15 @@ class HTTPChannel(Protocol):
         elif self.phase in (Phase.HEAD, Phase.BODY):
             self._reject(Rejected(408, "The request did not arrive in time."))
         else:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close an idle connection, unless its client has just spoken: what waits unread in a socket that is closed is
+        lost, and resets the connection."""
+        look = getattr(self.transport, "doRead", None)
+        if look is not None:
+            look()
+        if self.phase in (Phase.FIRST_BYTE, Phase.IDLE) and self.deadline == _NEVER:
             self._close()
 
     def drain(self, deadline: float) -> None:

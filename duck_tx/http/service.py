@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.task import deferLater
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
 
@@ -19,6 +20,8 @@ __all__ = ["Listener", "ServerService"]
 
 _log = Logger()
 _ALL_THAT_QUEUE = 1_000_000
+_HANDSHAKES_END = 0.1
+"""Seconds that the port stays open for connections which a client had begun before the stop."""
 
 
 class Listener(NamedTuple):
@@ -131,16 +134,15 @@ class ServerService(Service):
                 bound.close()
             return
         self._deadline = self._reactor.seconds() + self._grace
-        if not self._is_shared:
-            # Clients that the system has accepted for us are ours to answer, so take them all before the port closes.
-            deafen(bound)
-            port.numberAccepts = _ALL_THAT_QUEUE
-            port.doRead()
-        stopped = port.stopListening()
-        bound.close()
-        drained = self._site.drain()
         late = self._reactor.callLater(self._grace, self._cut)
         try:
+            try:
+                if not self._is_shared:
+                    await self._take_what_queues(port, bound)
+            finally:
+                stopped = port.stopListening()
+                bound.close()
+            drained = self._site.drain()
             if stopped is not None:
                 await stopped
             await drained
@@ -150,6 +152,16 @@ class ServerService(Service):
             if self._hub is not None:
                 self._hub.close()
                 self._hub = None
+
+    async def _take_what_queues(self, port: Any, bound: socket.socket) -> None:
+        """Clients that the system has accepted for us are ours to answer, so take them all before the port closes."""
+        self.announce_stop()
+        deafen(bound)
+        port.numberAccepts = _ALL_THAT_QUEUE
+        port.doRead()
+        await deferLater(self._reactor, _HANDSHAKES_END)
+        port.numberAccepts = _ALL_THAT_QUEUE
+        port.doRead()
 
     def stop_at_once(self) -> None:
         """End the grace now: cut what is still in flight."""

@@ -34,6 +34,17 @@ class DeafTests(UnitTestCase):
         served.sendall(b"world")
         self.assertEqual(before.recv(5), b"world")
 
+    def test_a_connection_that_has_begun_goes_on(self) -> None:
+        sock = self.listening()
+        client = self.connect(sock.getsockname())
+        served, _ = sock.accept()
+        self.addCleanup(served.close)
+        # The filter of a listening socket sees the end of a handshake as this one sees what follows it.
+        deafen(served)
+        client.sendall(b"hello")
+        served.settimeout(5)
+        self.assertEqual(served.recv(5), b"hello")
+
     def test_those_who_come_later_reach_nobody(self) -> None:
         sock = self.listening()
         deafen(sock)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 from duck_tx.errors import PortError
 from duck_tx.http.service import ServerService
@@ -135,6 +137,30 @@ class StopTests(_Case):
         await stopped
         self.assertEqual((service.listening, service.address), (False, None))
 
+    async def test_no_connection_that_comes_at_the_moment_of_the_stop_is_reset(self) -> None:
+        for _ in range(3):
+            service = self.service()
+            service.startService()
+            assert service.address is not None
+            clients = [deferToThread(_knock, service.address) for _ in range(4)]
+            await deferLater(self.reactor, 0.02)
+            stopped = self.stop(service)
+            for client in clients:
+                self.assertGreater(await client, 0)
+            await stopped
+
+    async def test_a_client_that_spoke_unheard_before_its_time_was_up_is_answered(self) -> None:
+        service = self.service()
+        service.startService()
+        client = self.connect(service)
+        await self.until(lambda: self.site.channels)
+        channel: Any = next(iter(self.site.channels))
+        client.sendall(GET)
+        # The reactor does not turn between the client's word and the deadline.
+        select.select([channel.transport], [], [], 5)
+        channel.expire()
+        self.assertIn(b"Hello, world!", client.recv(65536))
+
     async def test_the_grace_ends_what_does_not_end_by_itself(self) -> None:
         service = self.service(self.waiting, grace=0.05)
         self.assertEqual(service.grace_left, 0.05)
@@ -231,6 +257,26 @@ class SharedSocketTests(_Case):
             service.startService()
             self.assertEqual(service.address, self.socket.getsockname())
             await self.stop(service)
+
+
+def _knock(address: tuple[str, int]) -> int:
+    """Ask on one new connection after the other until none is made any more; how many answers came.
+
+    :raises OSError: if a connection was made and then lost.
+    """
+    answers = 0
+    while True:
+        client = socket.socket()
+        client.settimeout(10)
+        with client:
+            try:
+                client.connect(address)
+            except ConnectionRefusedError:
+                return answers
+            client.sendall(GET)
+            if not client.recv(65536).startswith(b"HTTP/1.1 200 "):
+                raise ConnectionError("a connection was closed without an answer")
+            answers += 1
 
 
 def _has_data(client: socket.socket) -> bool:
