@@ -11,11 +11,15 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from duck_tx.gateway.saturation import Saturation
+
 __all__ = ["GatewayThreads"]
 
 _log = Logger()
 _STALLED = 0.002
 """Seconds without progress after which more threads are woken."""
+_STALLED_WHEN_FULL = 0.02
+"""The same while the process has no time to spare: what looks like waiting is then the reactor's own turn."""
 
 
 class GatewayThreads:
@@ -23,7 +27,8 @@ class GatewayThreads:
 
     Threads that compute only hand each other the interpreter lock, which costs more than a small request.  So a call is
     given to a thread that is at work already, and others are woken only when none of those at work has begun a call for
-    two milliseconds, which is what a thread waiting for a database looks like from here.
+    two milliseconds, which is what a thread waiting for a database looks like from here, or when calls wait while the
+    process has time to spare.  When it has none, threads leave the work to the others, down to one.
 
     It has the part of ``twisted.python.threadpool.ThreadPool`` that ``WSGIResource`` uses: :meth:`callInThread`.  All
     methods are for the reactor thread, except :meth:`join`, which waits.
@@ -31,11 +36,18 @@ class GatewayThreads:
     :param size: threads at most.
     :param clock: for the look at a queue that may have stalled.
     :param at_exit: called on each thread before it ends, to close what belongs to the thread.
+    :param saturation: says whether more threads would get more done.
     :raises ValueError: if ``size`` is less than one.
     """
 
     def __init__(
-        self, size: int, clock: IReactorTime, *, name: str = "duck-gateway", at_exit: Callable[[], object] | None = None
+        self,
+        size: int,
+        clock: IReactorTime,
+        *,
+        name: str = "duck-gateway",
+        at_exit: Callable[[], object] | None = None,
+        saturation: Saturation | None = None,
     ) -> None:
         if size < 1:
             raise ValueError(f"a pool needs at least one thread, not {size}")
@@ -53,6 +65,8 @@ class GatewayThreads:
         self._look: IDelayedCall | None = None
         self._collectors: list[Callable[[], object]] = []
         self._stopping = False
+        self._saturation = saturation or Saturation()
+        self._leave = False
 
     @property
     def waiting(self) -> int:
@@ -89,8 +103,13 @@ class GatewayThreads:
                 self._wake()
         elif not self._stopping and (self._look is None or len(self._queue) == 1):
             self._look_again()
-            if self._active < self.size and time.monotonic() - max(self._begun) > _STALLED:
+            if self._active < self.size and self._stalled:
                 self._wake()
+
+    @property
+    def _stalled(self) -> bool:
+        patience = _STALLED_WHEN_FULL if self._saturation.is_full else _STALLED
+        return time.monotonic() - max(self._begun) > patience
 
     def _look_again(self) -> None:
         if self._look is None:
@@ -102,11 +121,20 @@ class GatewayThreads:
         waiting = len(self._queue)
         if waiting:
             self._look_again()
-            if self._active < self.size and time.monotonic() - max(self._begun) > _STALLED:
-                for _ in range(min(waiting, self.size - self._active)):
-                    self._wake()
+            self._adjust(waiting)
         for collect in self._collectors:
             collect()
+
+    def _adjust(self, waiting: int) -> None:
+        advice = self._saturation.advice()
+        if self._active < self.size and self._stalled:
+            # Twice as many each time: a pause of the machine looks the same at first, and soon needs none of them.
+            for _ in range(min(waiting, self._active or 1, self.size - self._active)):
+                self._wake()
+        elif advice > 0 and self._active < self.size:
+            self._wake()
+        elif advice < 0 and self._active > 1:
+            self._leave = True
 
     def _wake(self) -> None:
         with self._lock:
@@ -135,6 +163,8 @@ class GatewayThreads:
         asleep = threading.Lock()
         asleep.acquire()
         while True:
+            if self._leave and self._leaves(place, asleep):
+                asleep.acquire()
             try:
                 function, args = queue.popleft()
             except IndexError:
@@ -162,6 +192,17 @@ class GatewayThreads:
                 self._at_exit()
             except BaseException:
                 _log.failure("closing a gateway thread failed")
+
+    def _leaves(self, place: int, asleep: threading.Lock) -> bool:
+        """Whether the thread at this place is the one that leaves the work to others; it is idle then."""
+        with self._lock:
+            if not self._leave or self._stopping or self._active < 2:
+                return False
+            self._leave = False
+            self._active -= 1
+            self._begun[place] = 0.0
+            self._idle.append((place, asleep))
+            return True
 
     def stop(self) -> None:
         """Let every thread end when the queue is empty.  Does not wait: see :meth:`join`."""
