@@ -43,9 +43,13 @@ class Bench:
         """The core of the server and that of the load."""
         return frozenset({self.server_core, self.wrk.core})
 
+    def cores_of(self, server: Server) -> frozenset[int]:
+        """The cores that this server may use."""
+        return self.cores if server.takes_all_cores else frozenset({self.server_core})
+
     @contextlib.contextmanager
     def start(self, server: Server, place: Place | None = None) -> Iterator[Running]:
-        """A fresh process of the server, ready, on its core; ended on the way out.
+        """A fresh process of the server, ready, on its cores; ended on the way out.
 
         :raises StartError: if it does not become ready.
         """
@@ -53,5 +57,5 @@ class Bench:
         env = environment(server.env(place))
         argv, cwd, log = server.command(place), server.cwd(place), place.scratch / "output.log"
         origin = Origin(place.port, self.certificate.trust() if server.is_secure else None)
-        with running(argv, env, cwd, origin, server.ready_path, self.server_core, log) as process:
+        with running(argv, env, cwd, origin, server.ready_path, self.cores_of(server), log) as process:
             yield process

@@ -94,6 +94,27 @@ class LoadCase:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersCase:
+    """One request again and again, the server and the load on all cores together: what worker processes are for."""
+
+    name: str
+    title: str
+    group: str
+    request: Request
+
+    def measure(self, bench: Bench, server: Server) -> list[Reading]:
+        with bench.start(server) as running:
+            self.request.check(running.origin)
+            bench.wrk.run(running.origin, self.request.path, bench.warm_up, cores=bench.cores)
+            used = running.processor_seconds()
+            found = bench.wrk.run(running.origin, self.request.path, bench.seconds, cores=bench.cores)
+            used = running.processor_seconds() - used
+            memory = running.memory()
+        each = used / (found.rate * bench.seconds) * 1e6
+        return [*found.readings(), Reading(Metric.PROCESSOR, each), Reading(Metric.MEMORY, memory)]
+
+
+@dataclass(frozen=True, slots=True)
 class IdleCase:
     """Many idle connections: what each of them costs in memory, and what others feel of them."""
 

@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import server
-from benchmarks.case import Case, IdleCase, LoadCase, PauseCase, Request, StartCase, by_h2load, by_newcomers
+from benchmarks.case import (
+    Case,
+    IdleCase,
+    LoadCase,
+    PauseCase,
+    Request,
+    StartCase,
+    WorkersCase,
+    by_h2load,
+    by_newcomers,
+)
 from benchmarks.project import STATIC_FILES, static_content
 
 _UPLOAD_SCRIPT = Path(__file__).resolve().parent / "upload.lua"
@@ -48,6 +58,7 @@ HELLO, PAGE, START, IDLE, LOGGED, RESOURCE, MULTIPART, WELCOME = (
     "welcome",
 )
 HTTPS_HELLO, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE, HTTP2 = "https-hello", "https-page", "newcomers", "https-idle", "http2"
+WORKERS = "workers"
 
 #: The columns of the tables of servers, and panels of the chart.
 LOADS: tuple[LoadCase, ...] = (
@@ -84,6 +95,7 @@ TOPICS: Mapping[str, tuple[Case, ...]] = {
         IdleCase(IDLE, "idle connections", server.SITE, _HELLO),
         PauseCase(MULTIPART, "50 MB multipart upload", server.UPLOAD),
     ),
+    "workers": (WorkersCase(WORKERS, "page, worker processes", server.WORKERS, _PAGE),),
     "https": (*SECURE_LOADS, IdleCase(HTTPS_IDLE, "idle connections", server.HTTPS_IDLE, _HELLO)),
 }
 

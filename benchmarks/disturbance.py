@@ -59,10 +59,10 @@ def idle_seconds(stat: str, core: int) -> float:
     return 0.0
 
 
-def process_seconds(pid: int) -> float:
-    """User time of a living process; 0 if there is none."""
+def process_seconds(pid: int, *, in_kernel: bool = False) -> float:
+    """User time of a living process, and on demand the kernel's for it; 0 if there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return int(fields[11]) / _TICK
+    return (int(fields[11]) + (int(fields[12]) if in_kernel else 0)) / _TICK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +44,22 @@ class Wrk:
     core: int
     connections: int
 
-    def run(self, origin: Origin, path: str, seconds: float, script: Path | None = None) -> Load:
+    def run(
+        self,
+        origin: Origin,
+        path: str,
+        seconds: float,
+        script: Path | None = None,
+        cores: Collection[int] = (),
+    ) -> Load:
         """Send requests for ``seconds``; ``script`` is a wrk Lua script for anything but a GET.
+
+        :param cores: those that it may use, if not its own.
 
         :raises LoadError: if wrk fails, or reports a socket error or a status that is no success.
         """
-        argv = ["taskset", "-c", str(self.core), "wrk", "--latency", "--threads", "1", "--timeout", "10s"]
+        pinned = ["taskset", "-c", ",".join(map(str, cores or [self.core]))]
+        argv = [*pinned, "wrk", "--latency", "--threads", "1", "--timeout", "10s"]
         argv += ["--connections", str(self.connections), "--duration", f"{max(1, round(seconds))}s"]
         if script is not None:
             argv += ["--script", str(script)]

@@ -21,6 +21,7 @@ class Metric(StrEnum):
     EACH = "bytes_per_idle_connection"
     PAUSE = "longest_reactor_pause_ms"
     UPLOAD = "upload_ms"
+    PROCESSOR = "processor_us_per_request"
     OTHERS = "percent_of_a_core_used_by_others"
     SERVER_BUSY = "percent_of_the_servers_core_used"
     LOAD_BUSY = "percent_of_the_loads_core_used"

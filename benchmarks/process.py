@@ -1,4 +1,4 @@
-"""Server processes: each in a group of its own, pinned to a core, waited for, weighed, ended by its id."""
+"""Server processes: each in a group of its own, pinned to cores, waited for, weighed, ended by its id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.client import HOST, Origin, exchange
-from benchmarks.disturbance import Usage, usage
+from benchmarks.disturbance import Usage, process_seconds, usage
 
 _PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
@@ -35,6 +35,10 @@ class Running:
     def memory(self) -> int:
         """Resident bytes of all its processes; what they share is counted once (the kernel's PSS)."""
         return sum(resident(pid) for pid in members(self.process.pid))
+
+    def processor_seconds(self) -> float:
+        """What its living processes have used of the processors so far, in the kernel too."""
+        return sum(process_seconds(pid, in_kernel=True) for pid in members(self.process.pid))
 
     def usage(self, cores: Collection[int]) -> Usage:
         """What these cores have done so far, with this server as one of ours."""
@@ -88,7 +92,13 @@ def end_group(process: subprocess.Popen[bytes] | subprocess.Popen[str], grace: f
 
 @contextlib.contextmanager
 def running(
-    argv: Sequence[str], env: Mapping[str, str], cwd: Path, origin: Origin, ready_path: str, core: int, log: Path
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path,
+    origin: Origin,
+    ready_path: str,
+    cores: Collection[int],
+    log: Path,
 ) -> Iterator[Running]:
     """Start a server, wait until it answers 200, and end it on the way out, whatever happened.
 
@@ -100,7 +110,7 @@ def running(
         began = time.perf_counter()
         with log.open("wb") as output:
             process = subprocess.Popen(
-                ["taskset", "-c", str(core), *argv],
+                ["taskset", "-c", ",".join(map(str, cores)), *argv],
                 env=dict(env),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ from benchmarks.project import Project
 #: Groups of cases. A server takes part in the cases of its groups.
 SITE, STATIC, LOG, RESOURCE, UPLOAD, WELCOME = "site", "static", "log", "resource", "upload", "welcome"
 HTTPS, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE, HTTP2 = "https", "https-page", "newcomers", "https-idle", "http2"
+WORKERS = "workers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ Command = Callable[[Place], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server. ``ready_path`` is what it is asked for until it answers 200, over TLS if it ``is_secure``."""
+    """A server. ``ready_path`` is what it is asked for until it answers 200, over TLS if it ``is_secure``.
+
+    One that ``takes_all_cores`` is not kept on that of the servers, but shares all of them with the load.
+    """
 
     name: str
     command: Command
@@ -52,3 +56,4 @@ class Server:
     cwd: Callable[[Place], Path] = field(default=lambda place: place.project.directory)
     ready_path: str = "/hello"
     is_secure: bool = False
+    takes_all_cores: bool = False

@@ -17,6 +17,8 @@ from benchmarks.server import (
     STATIC,
     UPLOAD,
     WELCOME,
+    WORKERS,
+    Command,
     Server,
 )
 
@@ -27,6 +29,10 @@ DUCK_RESOURCE, SITE_RESOURCE = "Resource on duck_tx", "Resource on twisted.web"
 DUCK_PROBED, TWIST_PROBED = "duck_tx with probe", "twist web with probe"
 WELCOME_SITE = "duck_tx welcome project"
 GRANIAN, GUNICORN_SYNC, GUNICORN_THREADS = "granian", "gunicorn sync", "gunicorn gthread"
+
+#: The same with so many worker processes, on all cores.
+WORKER_COUNTS = (1, 2, 3)
+DUCK_WORKERS = tuple(f"duck_tx --processes --workers {count}" for count in WORKER_COUNTS)
 
 #: With TLS of their own, or with nginx in front.
 DUCK_HTTPS, DUCK_INLINE_HTTPS = "duck_tx --https", "duck_tx --https --threads 0"
@@ -79,6 +85,23 @@ _PLAIN = (
         ready_path="/",
     ),
 )
+
+_MANY = tuple(
+    Server(
+        name,
+        command.duck_project("--no-access-log", "--processes", "--workers", str(count)),
+        frozenset({WORKERS}),
+        command.duck_env,
+        takes_all_cores=True,
+    )
+    for name, count in zip(DUCK_WORKERS, WORKER_COUNTS, strict=True)
+)
+
+
+def _in_http2(name: str, start: Command) -> Server:
+    """A server without Django, which is asked in HTTP/2."""
+    return Server(name, start, frozenset({HTTP2}), command.duck_env, ready_path="/", is_secure=True)
+
 
 _SECURE = (
     Server(
@@ -133,38 +156,10 @@ _SECURE = (
         is_secure=True,
     ),
     Server(TWIST_HTTPS, command.twist_https, frozenset({NEWCOMERS, HTTPS_IDLE}), is_secure=True),
-    Server(
-        DUCK_HTTP2,
-        command.resource("duck_tx", is_secure=True),
-        frozenset({HTTP2}),
-        command.duck_env,
-        ready_path="/",
-        is_secure=True,
-    ),
-    Server(
-        HYPERCORN_HTTP2,
-        command.secure(command.hypercorn, "--certfile", "--keyfile"),
-        frozenset({HTTP2}),
-        command.duck_env,
-        ready_path="/",
-        is_secure=True,
-    ),
-    Server(
-        SITE_HTTP2,
-        command.resource("twisted", is_secure=True),
-        frozenset({HTTP2}),
-        command.duck_env,
-        ready_path="/",
-        is_secure=True,
-    ),
-    Server(
-        GRANIAN_HTTP2,
-        command.secure(command.granian_asgi, "--ssl-certificate", "--ssl-keyfile"),
-        frozenset({HTTP2}),
-        command.duck_env,
-        ready_path="/",
-        is_secure=True,
-    ),
+    _in_http2(DUCK_HTTP2, command.resource("duck_tx", is_secure=True)),
+    _in_http2(HYPERCORN_HTTP2, command.secure(command.hypercorn, "--certfile", "--keyfile")),
+    _in_http2(SITE_HTTP2, command.resource("twisted", is_secure=True)),
+    _in_http2(GRANIAN_HTTP2, command.secure(command.granian_asgi, "--ssl-certificate", "--ssl-keyfile")),
 )
 
-SERVERS: tuple[Server, ...] = _PLAIN + _SECURE
+SERVERS: tuple[Server, ...] = _PLAIN + _MANY + _SECURE

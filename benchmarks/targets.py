@@ -109,6 +109,12 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("memory of an idle connection", 12 * 1024, "bytes", _value(cases.IDLE, DUCK, Metric.EACH), False),
     Target("p99 beside idle connections, over p99 without", 1.5, "x", _idle_effect, False),
+    Target(
+        "page with two workers, over one",
+        1.8,
+        "x",
+        _ratio(cases.WORKERS, servers.DUCK_WORKERS[1], servers.DUCK_WORKERS[0]),
+    ),
     Target("HTTPS hello, over plain hello", 0.75, "x", _ratio(cases.HTTPS_HELLO, DUCK_HTTPS, DUCK)),
     Target("HTTPS hello, over granian", 1.0, "x", _ratio(cases.HTTPS_HELLO, DUCK_HTTPS, GRANIAN_HTTPS)),
     Target(
