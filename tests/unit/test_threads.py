@@ -7,65 +7,12 @@ from collections import Counter
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 
 from duck_tx.gateway.outbox import Outbox
-from duck_tx.gateway.saturation import Saturation
-from duck_tx.gateway.threads import _STALLED, GatewayThreads
-from tests.case import AsyncTestCase, UnitTestCase
-
-LONG = 20.0
-"""Seconds after which something that should happen has not."""
-
-
-def stall() -> None:
-    """Let more real time pass than the rule under test gives a thread."""
-    time.sleep(_STALLED * 1.5)
-
-
-class ThreadsTestCase(UnitTestCase):
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.ended: list[str] = []
-        self.gates: list[threading.Event] = []
-
-    def pool(self, size: int = 4) -> GatewayThreads:
-        pool = GatewayThreads(size, self.clock, at_exit=lambda: self.ended.append(threading.current_thread().name))
-        pool.start()
-        self.addCleanup(self.end, pool)
-        return pool
-
-    def end(self, pool: GatewayThreads) -> None:
-        for gate in self.gates:
-            gate.set()
-        pool.stop()
-        self.assertEqual(pool.join(LONG), [])
-
-    def block(self, pool: GatewayThreads) -> threading.Event:
-        """Keep one thread until the event that comes back is set."""
-        gate, begun = threading.Event(), threading.Event()
-        self.gates.append(gate)
-
-        def wait() -> None:
-            begun.set()
-            gate.wait(LONG)
-
-        pool.callInThread(wait)
-        self.assertTrue(begun.wait(LONG))
-        return gate
-
-    def call(self, pool: GatewayThreads) -> threading.Event:
-        done = threading.Event()
-        pool.callInThread(done.set)
-        return done
-
-    def until(self, fact: Any) -> None:
-        """Wait for a fact that threads make true."""
-        end = time.monotonic() + LONG
-        while not fact():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.0005)
+from duck_tx.gateway.threads import GatewayThreads
+from tests.case import AsyncTestCase
+from tests.unit.threads_case import LONG, ThreadsTestCase, stall
 
 
 class PolicyTests(ThreadsTestCase):
@@ -155,90 +102,6 @@ class PolicyTests(ThreadsTestCase):
         self.assertEqual(pool.working, 1)
         gate.set()
         self.assertTrue(done.wait(LONG))
-
-
-class Advice(Saturation):
-    """Says what a test wants it to."""
-
-    given = 0
-
-    def advice(self) -> int:
-        self.is_full = self.given < 0
-        return self.given
-
-
-class SaturationTests(ThreadsTestCase):
-    """Calls that wait behind threads which get on: more of them, or fewer."""
-
-    is_over = False
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.advice = Advice()
-
-    def busy(self, size: int, at_work: int) -> GatewayThreads:
-        """A pool with so many threads at work, and calls waiting that never end."""
-        pool = GatewayThreads(size, self.clock, saturation=self.advice)
-        pool.start()
-        self.addCleanup(self.end, pool)
-        for _ in range(at_work):
-            pool.callInThread(self.again, pool)
-            pool._wake()
-        self.until(lambda: pool.working == at_work)
-        for _ in range(size):
-            pool.callInThread(self.again, pool)
-        return pool
-
-    def again(self, pool: GatewayThreads) -> None:
-        time.sleep(0.0001)
-        if not self.is_over:
-            pool._queue.append((self.again, (pool,)))
-
-    def end(self, pool: GatewayThreads) -> None:
-        self.is_over = True
-        super().end(pool)
-
-    def test_where_there_is_time_to_spare_another_comes(self) -> None:
-        pool = self.busy(4, 1)
-        self.advice.given = 1
-        for at_work in (2, 3, 4, 4):
-            self.clock.advance(0.002)
-            self.assertEqual(pool.working, at_work)
-
-    def test_where_there_is_none_they_leave_down_to_one(self) -> None:
-        pool = self.busy(4, 3)
-        self.advice.given = -1
-        for at_work in (2, 1):
-            self.clock.advance(0.002)
-            self.until(lambda at_work=at_work: pool.working == at_work)
-        for _ in range(3):
-            self.clock.advance(0.002)
-        time.sleep(0.005)
-        self.assertEqual(pool.working, 1)
-
-    def test_one_that_has_left_comes_back_when_the_others_are_stuck(self) -> None:
-        pool = self.busy(2, 2)
-        self.advice.given = -1
-        self.clock.advance(0.002)
-        self.until(lambda: pool.working == 1)
-        self.is_over = True
-        self.until(lambda: pool.working == 0)
-        self.block(pool)
-        done = self.call(pool)
-        end = time.monotonic() + LONG
-        while not done.wait(0.005):
-            self.assertLess(time.monotonic(), end)
-            self.clock.advance(0.002)
-
-    def test_a_pause_of_the_reactor_is_no_stall_where_there_is_no_time_to_spare(self) -> None:
-        pool = self.pool()
-        pool._saturation = self.advice
-        self.advice.given = -1
-        self.block(pool)
-        waiting = self.call(pool)
-        self.clock.advance(0.002)
-        self.assertEqual(pool.working, 1)
-        self.assertFalse(waiting.is_set())
 
 
 class CollectTests(ThreadsTestCase):
