@@ -11,18 +11,24 @@ def main(arguments: Sequence[str]) -> None:
 
     :raises SystemExit: with the exit status, where it is not 0.
     """
-    from duck_tx.app import App
     from duck_tx.errors import ApplicationError
-    from duck_tx.tap import Options, refuse
+    from duck_tx.report import banner
+    from duck_tx.tap import Options, app_of, monitor_of, refuse
 
     options = Options()
     options.synopsis = "Usage: python -m duck_tx [options]"
     options.parseOptions(arguments)
     try:
-        app = App(settings=options.loaded.settings)
+        monitor = monitor_of(options)
+        app = app_of(options) if monitor is None else None
     except ApplicationError as error:
         refuse(error)
-    app.run()
+    if monitor is not None:
+        if sys.stdout.isatty():
+            print(banner())
+        monitor.life.run()
+    elif app is not None:
+        app.run(print_ansi_art=app.tree.reloader is None)
 
 
 if __name__ == "__main__":

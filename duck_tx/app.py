@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
@@ -21,12 +22,15 @@ from duck_tx.errors import ApplicationError
 from duck_tx.facts import Facts
 from duck_tx.life import Life
 from duck_tx.place import state_directory
+from duck_tx.process import age, signals, trial
 from duck_tx.process.check import tell
 from duck_tx.process.hook import Hook
 from duck_tx.process.inherited import inherited
 from duck_tx.process.promise import settled
+from duck_tx.process.signals import Handler
 from duck_tx.process.title import set_title
 from duck_tx.report import banner, metadata, ready_line, status_line
+from duck_tx.restart import Restart, look, own_environment
 from duck_tx.settings import Settings, load, override
 from duck_tx.tree import Tree
 from duck_tx.verbs import verbs
@@ -57,6 +61,7 @@ class App(Facts):
     :param reactor: the global one by default.
     :param on_app_start: called when everything is up; may return a Deferred or be a coroutine function.
     :param on_pre_stop: called before anything goes down, likewise.
+    :param reload_settings: reads them anew for a restart; by default what the constructor did.
     :raises ApplicationError: if another App lives in this process, or there is no such project.
     :raises SettingsError: with all that is wrong with the settings.
     """
@@ -88,14 +93,16 @@ class App(Facts):
         reactor: Any = None,
         on_app_start: Hook | None = None,
         on_pre_stop: Hook | None = None,
+        reload_settings: Callable[[], Settings] | None = None,
     ) -> None:
         self._claim()
         try:
-            if force_worker_processes or force_https_force_worker_processes:
-                raise ApplicationError(
-                    "worker processes are not part of this version: leave force_worker_processes off."
-                )
-            base = settings if settings is not None else load(directory=Path.cwd(), environ=os.environ, options={})
+            if age.VARIABLE in os.environ:
+                signals.free(signal.SIGUSR1)
+            age.began()
+            next_environ, tried = own_environment(os.environ), os.environ.pop(trial.VARIABLE, "")
+            read = partial(load, directory=Path.cwd(), environ=os.environ, options={})
+            base = settings if settings is not None else read()
             given = {
                 "server.addr": (addr, "localhost"),
                 "server.port": (port, 8000),
@@ -104,6 +111,7 @@ class App(Facts):
                 "server.no_checks": (no_checks, False),
                 "server.process_name": (process_name, "duck-server"),
                 "server.workers": (workers, None),
+                "server.force_worker_processes": (force_worker_processes, False),
                 "https.redirect_log": (enable_force_https_logs, False),
             }
             explicit = {key: value for key, (value, default) in given.items() if value != default}
@@ -112,26 +120,37 @@ class App(Facts):
                 from twisted.internet import reactor as global_reactor
 
                 reactor = global_reactor
-            self._redirect_workers = force_https_workers
+            self._redirect_workers = force_https_workers or force_https_force_worker_processes
             self._hooks = (on_app_start, on_pre_stop)
             self._calls_pre_stop = True
             self._life = Life(reactor, is_guest=disable_ipc_handler, ended=self._release)
+
+            def again() -> Settings:
+                fresh = reload_settings() if reload_settings is not None else settings
+                return override(read() if fresh is None else fresh, explicit, "App()").settings
+
             self._tree = Tree(
                 self.settings,
                 reactor,
                 up=self._went_up,
                 down=self._going_down,
                 failed=self._life.failed,
-                interrupt=self._life.interrupted,
+                interrupt=self._interrupted,
                 describe=lambda: metadata(self),
                 status=lambda: status_line(self),
                 environ=os.environ,
                 sockets=inherited(os.environ, os.getpid()),
                 takes_signals=not disable_signal_handler,
-                verbs=None if disable_ipc_handler else verbs(self),
+                verbs=None if disable_ipc_handler or tried else verbs(self),
                 skip_setup=skip_setup,
+                hang_up=None if disable_ipc_handler else self._hang_up,
             )
+            if tried:
+                self._tree.service = trial.Attempt(tried, partial(look, self._tree))
             self._life.service = self._tree.service
+            self._restart = Restart(
+                self._tree, self._life, reactor, environ=next_environ, directory=os.getcwd(), reload=again
+            )
         except BaseException:
             self._release()
             raise
@@ -201,16 +220,46 @@ class App(Facts):
         :param no_exit: leave the reactor running; the App can be started again.  So it is in any case with
             ``disable_ipc_handler``, as the reactor is the caller's.
         :param call_on_pre_stop_handler: call :meth:`on_pre_stop` first.
-        :param kill_ducksight_reloader: there is no reloader in this version.
+        :param kill_ducksight_reloader: with ``--reload``, do not start again at the next change.
         :param wait_for_thread_pool_executor_shutdown: wait for threads at work, as long as the grace lasts.
         :param close_log_file: close the access log.
         """
+        self._restart.give_up()
+        if self._tree.reloader is not None and not kill_ducksight_reloader:
+            self._tree.reloader.stay()
         if log_to_console:
             _log.info("stopping")
         self._calls_pre_stop = call_on_pre_stop_handler
         self._tree.gateway.joins = wait_for_thread_pool_executor_shutdown
         self._tree.access_log.closes = close_log_file
         return self._life.stop(ends=not no_exit)
+
+    def restart(self) -> Deferred[None]:
+        """Load code and settings anew without losing a request.
+
+        They are tried first.  Where this process serves, this fires when they have been, and then the process begins
+        again under the same number; where workers do, when all of them are new.
+
+        :raises ApplicationError: with all that is wrong with them, by way of the Deferred; the old code serves on.
+        """
+        if self._tree.reloader is not None:
+            self._tree.reloader.restart()
+            return succeed(None)
+        return self._restart.begin()
+
+    def _hang_up(self, earlier: Handler | None) -> None:
+        if earlier is not None:
+            earlier(signal.SIGHUP, None)
+        # It is in the log.
+        self.restart().addErrback(lambda failure: failure.trap(ApplicationError) and None)
+
+    def _interrupted(self, number: signal.Signals, earlier: Handler | None) -> None:
+        self._restart.give_up()
+        self._life.interrupted(number, earlier)
+
+    def start_ducksight_reloader(self) -> Deferred[None]:
+        """Watch the files of the pages and refresh the browsers, below a monitor (``--reload``)."""
+        return self._start("reloader") if self._tree.reloader is not None else succeed(None)
 
     def start_server(self) -> Deferred[None]:
         """Bind and listen, if that is not done; fires when the port accepts."""
@@ -234,7 +283,7 @@ class App(Facts):
 
     def _start(self, name: str) -> Deferred[None]:
         self._claim()
-        return self._tree.service.start_child(name)
+        return self._tree.service.start_child(self._tree.part(name))
 
     def stop_servers(
         self, stop_force_https_server: bool = True, log_to_console: bool = True, wait: bool = True
@@ -251,10 +300,10 @@ class App(Facts):
 
     async def _stop_servers(self, with_redirect: bool) -> None:
         if with_redirect and self.settings.https.force:
-            await self._tree.service.stop_child("force-https")
+            await self._tree.service.stop_child(self._tree.part("force-https"))
         await self._tree.service.stop_child("server")
         if self.settings.gateway.enabled:
-            await self._tree.service.stop_child("django")
+            await self._tree.service.stop_child(self._tree.part("django"))
 
     @staticmethod
     def start_background_workers(
@@ -276,7 +325,8 @@ class App(Facts):
             application.tree.gateway.renew_threads()
 
     def register_signals(self) -> None:
-        """Have SIGINT and SIGTERM stop the App, through the reactor; earlier handlers are put back on stop."""
+        """Have SIGINT and SIGTERM stop the App, and SIGHUP restart it, through the reactor; earlier handlers are put
+        back on stop."""
         self._tree.signals.take()
 
     def handle_ipc_messages(self) -> Deferred[None]:

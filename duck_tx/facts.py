@@ -72,7 +72,7 @@ class Facts:
     @property
     def server_up(self) -> bool:
         """Whether the public port accepts connections."""
-        return self._tree.server.listening
+        return self._tree.is_serving
 
     @property
     def running(self) -> bool:
@@ -82,12 +82,12 @@ class Facts:
     @property
     def django_server_up(self) -> bool:
         """Whether Django (or the WSGI application) is loaded."""
-        return self._tree.gateway.project is not None
+        return self._tree.is_loaded
 
     @property
     def force_https_server_up(self) -> bool:
         """Whether the redirect site accepts connections."""
-        return self._tree.redirect is not None and self._tree.redirect.listening
+        return self._tree.is_redirecting
 
     @property
     def process_id(self) -> int:
@@ -102,8 +102,11 @@ class Facts:
     def get_threadpool_futures(self) -> dict[str, Future[None] | None]:
         """The long-running parts, each with a Future that ends when it does, ``None`` where it was not started."""
         return {
-            "duck-server": self._tree.service.ended("server"),
-            "django": self._tree.service.ended("django"),
-            "force-https": self._tree.service.ended("force-https"),
+            "duck-server": self._ended("server"),
+            "django": self._ended("django"),
+            "force-https": self._ended("force-https"),
             "automations": None,
         }
+
+    def _ended(self, name: str) -> Future[None] | None:
+        return self._tree.service.ended(self._tree.part(name))

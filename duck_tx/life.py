@@ -33,6 +33,8 @@ class Life:
 
     :ivar service: the tree, handed over before anything is called.
     :ivar error: why the last start failed.
+    :ivar is_guest: as given.
+    :ivar is_host: the reactor runs from here.
     """
 
     service: Sequence
@@ -40,31 +42,36 @@ class Life:
     def __init__(self, reactor: Any, *, is_guest: bool, ended: Callable[[], object]) -> None:
         self.error: BaseException | None = None
         self._reactor = reactor
-        self._is_guest = is_guest
+        self.is_guest = is_guest
         self._ended = ended
-        self._is_host = False
+        self.is_host = False
         self._interrupts = 0
+        self._successor: Callable[[], object] | None = None
+        self._is_succeeded = False
         self._signal: signal.Signals | None = None
         self._trigger: object = None
 
     def run(self) -> None:
         """Start the tree and run the reactor until it is stopped; as a guest, only start the tree.
 
-        :raises SystemExit: with 1, if something could not start; after a signal, with the status of that.
+        :raises SystemExit: with 1, if something could not start; after a signal, with the status of that; where another
+            life follows, with 0.
         """
-        if self._is_guest:
+        if self.is_guest:
             self.start().addErrback(_has_been_told)
             return
         log_to_console()
-        self._is_host = True
+        self.is_host = True
         self._reactor.callWhenRunning(lambda: self.start().addErrback(_has_been_told))
         try:
             self._reactor.run()
         finally:
-            self._is_host = False
+            self.is_host = False
             self._ended()
         if self.error is not None:
             raise SystemExit(1)
+        if self._is_succeeded:
+            raise SystemExit(0)
         number = self._signal or getattr(self._reactor, "_exitSignal", None)
         if number:
             exit_by(signal.Signals(number))
@@ -81,20 +88,34 @@ class Life:
         if self.error is not None:
             raise self.error
 
+    def replace(self, succeed: Callable[[], object]) -> Deferred[None]:
+        """Stop the tree and the reactor, for another life to follow; fires when the tree is down.
+
+        :param succeed: called then, unless a stop was wanted in the meantime: sees to what follows the end.
+        """
+        return self._stop(ends=True, succeed=succeed)
+
     def stop(self, *, ends: bool) -> Deferred[None]:
         """Stop the tree; fires when it is down.
 
         :param ends: stop the reactor too, if it is not somebody else's.
         """
+        return self._stop(ends=ends)
+
+    def _stop(self, *, ends: bool, succeed: Callable[[], object] | None = None) -> Deferred[None]:
+        self._successor = succeed
 
         def down(_: object) -> None:
+            if succeed is not None and self._successor is succeed:
+                self._is_succeeded = True
+                succeed()
             if self._trigger is not None and not ends:
                 trigger, self._trigger = self._trigger, None
                 # It is gone already if the reactor is stopping.
                 with suppress(KeyError, ValueError):
                     self._reactor.removeSystemEventTrigger(trigger)
             self._ended()
-            if ends and not self._is_guest:
+            if ends and not self.is_guest:
                 self._stop_reactor()
 
         return self.service.stopService().addCallback(down)
@@ -107,9 +128,9 @@ class Life:
         else:
             _log.failure("duck: the start-up failed", failure=Failure(error))
         self._ended()
-        if self._is_guest:
+        if self.is_guest:
             return
-        if not self._is_host:
+        if not self.is_host:
             # ``twistd`` and ``twist`` run the reactor, and would end with 0.
             exit_with(1)
         self._reactor.callWhenRunning(self._stop_reactor)
@@ -117,6 +138,7 @@ class Life:
     def interrupted(self, number: signal.Signals, earlier: Handler | None) -> None:
         """SIGINT or SIGTERM: the first stops with grace, a SIGINT after it at once."""
         self._interrupts += 1
+        self._successor = None
         if self._interrupts == 1:
             _log.info("stopping on {signal}", signal=number.name)
             self._signal = number

@@ -6,15 +6,16 @@ import os
 import platform
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Protocol
 
 import duck_tx
+from duck_tx.process.age import began
+from duck_tx.serving import threads
 from duck_tx.settings import Settings
-from duck_tx.tree import Tree, threads
+from duck_tx.tree import Tree
 
 __all__ = ["banner", "metadata", "ready_line", "status_line"]
-
-_STARTED = time.time()
 
 _BANNER = r"""
      _          _
@@ -50,7 +51,7 @@ def banner() -> str:
 
 def ready_line(app: Subject) -> str:
     """One line: what is served, where, by what."""
-    return f"ready: {_what_and_where(app)} ({_threads(app)}, pid {os.getpid()}, {_seconds():.2f} s)"
+    return f"ready: {_what_and_where(app)} ({_threads(app)}, pid {os.getpid()}, {time.time() - began():.2f} s)"
 
 
 def status_line(app: Subject) -> str:
@@ -78,26 +79,17 @@ def _what(app: Subject) -> str:
 
 
 def _threads(app: Subject) -> str:
+    """Who answers requests."""
     count = threads(app.settings)
-    if not count:
-        return "on the reactor thread"
-    return f"{count} threads" if count > 1 else "1 thread"
-
-
-def _seconds() -> float:
-    """Seconds since this process began, as far as the system tells, else since this module was loaded."""
-    try:
-        with open("/proc/self/stat", "rb") as file:
-            ticks = int(file.read().rpartition(b")")[2].split()[19])
-        with open("/proc/uptime", "rb") as file:
-            return float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError):
-        return time.time() - _STARTED
+    each = "on the reactor thread" if not count else f"{count} threads" if count > 1 else "1 thread"
+    if app.tree.workers is None:
+        return each
+    number = app.tree.workers.count
+    return f"{number} workers, each {each}" if number > 1 else f"1 worker, {each}"
 
 
 def metadata(app: Subject) -> Mapping[str, object]:
     """What other programs may know: names, addresses, URLs, pid, versions, start time (seconds since the epoch)."""
-    import django
     import twisted
 
     project = app.tree.project
@@ -111,13 +103,22 @@ def metadata(app: Subject) -> Mapping[str, object]:
         "ws_url": app.absolute_ws_uri,
         "pid": os.getpid(),
         "threads": threads(app.settings),
-        "workers": 1,
+        "workers": 1 if app.tree.workers is None else app.tree.workers.count,
         "project": None if project is None else project.wsgi or project.settings_module,
-        "started": round(time.time() - _seconds(), 3),
+        "started": round(began(), 3),
         "versions": {
             "duck_tx": duck_tx.__version__,
             "twisted": twisted.__version__,
-            "django": django.get_version(),
+            "django": _django(app),
             "python": platform.python_version(),
         },
     }
+
+
+def _django(app: Subject) -> str:
+    """Its version.  A process that does not load it asks the installation, which workers may find renewed."""
+    if app.tree.workers is not None:
+        return version("django")
+    import django
+
+    return str(django.get_version())

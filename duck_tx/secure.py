@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.threads import blockingCallFromThread
 from twisted.web.resource import IResource
 
 from duck_tx.http.channel import HTTPChannel
@@ -16,14 +19,15 @@ from duck_tx.http.site import Site
 from duck_tx.http2.channel import Http2Channel
 from duck_tx.http2.limits import Http2Limits
 from duck_tx.https.context import Policy, challenge_context, server_context
+from duck_tx.https.credential import Credential
 from duck_tx.https.factory import TLSFactory
+from duck_tx.https.handover import Shown, packed, unpacked
 from duck_tx.https.hsts import hsts_value
 from duck_tx.https.name import canonical, covers
 from duck_tx.https.redirect import RedirectResource
 from duck_tx.https.service import CertificateService
 from duck_tx.https.store import CertificateStore
 from duck_tx.https.transport import TLSTransport
-from duck_tx.process.inherited import InheritedSockets
 from duck_tx.process.port import bind, explained
 from duck_tx.settings import Settings
 from duck_tx.uris import is_wildcard, public_host
@@ -31,6 +35,29 @@ from duck_tx.uris import is_wildcard, public_host
 __all__ = ["Secure", "certificates"]
 
 _OPTION = "--redirect-port"
+_HTTP, _TLS = "http", "tls"
+"""The kinds of answers to challenges."""
+
+
+class Sockets(Protocol):
+    """Listening sockets that somebody else has opened."""
+
+    def __contains__(self, who: str, /) -> bool: ...
+
+    def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]: ...
+
+
+class Followers(Protocol):
+    """Other processes that show the same certificates."""
+
+    def reload_certificates(self) -> object:
+        """Have them read their files anew."""
+
+    def answer(self, kind: str, key: bytes, value: bytes) -> object:
+        """Have them answer a challenge, or no longer if ``value`` is empty."""
+
+    def settled(self) -> Deferred[None]:
+        """Fires when they have done what they were told until now."""
 
 
 class Secure:
@@ -44,33 +71,87 @@ class Secure:
     :param reactor: where.
     :param directory: the state directory.
     :param is_development: whether a certificate that only this machine trusts will do, where there is no other.
+    :param follows: another process watches the files and asks for certificates, and tells this one.
     """
 
     redirect: ServerService | None = None
     bind_redirect: Callable[[], socket.socket]
     acme: Any = None
 
-    def __init__(self, settings: Settings, reactor: Any, directory: Path, is_development: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        directory: Path,
+        is_development: Callable[[], bool],
+        *,
+        follows: bool = False,
+    ) -> None:
         self._settings = settings
         self._reactor = reactor
-        self.certificates = certificates(settings, reactor, directory, is_development)
+        self.certificates = certificates(settings, reactor, directory, is_development, follows=follows)
         self._store = self.certificates.store
-        http_answers: dict[bytes, bytes] = {}
-        self._http_answers = http_answers
-        acme = settings.https.acme
-        if acme.email is not None:
-            from duck_tx.https.acme.service import AcmeService
+        self._http_answers: dict[bytes, bytes] = {}
+        self._directory = directory
+        if settings.https.acme.email is not None and not follows:
+            self.acme = self._acme(self._http_answers, self._store.challenges, challenge_context)
 
-            self.acme = AcmeService(
-                reactor,
-                acme,
-                names=acme.names or _names(settings)[:1],
-                directory=directory / "acme",
-                installed=self.certificates.reload,
-                http_answers=http_answers if settings.https.force else None,
-                tls_answers=self._store.challenges,
-                make_context=challenge_context,
-            )
+    def _acme(
+        self, http: dict[bytes, bytes], tls: dict[str, Any], make: Callable[..., Any], settled: Any = None
+    ) -> Any:
+        from duck_tx.https.acme.service import AcmeService
+
+        acme = self._settings.https.acme
+        return AcmeService(
+            self._reactor,
+            acme,
+            names=acme.names or _names(self._settings)[:1],
+            directory=self._directory / "acme",
+            installed=self.certificates.reload,
+            http_answers=http if self._settings.https.force else None,
+            tls_answers=tls,
+            make_context=make,
+            settled=settled,
+        )
+
+    # Where other processes serve.
+
+    def lead(self, followers: Followers) -> None:
+        """Have ``followers`` show what is found here."""
+        self._store.changed = followers.reload_certificates
+        if self.acme is None:
+            return
+        # Answers come from the thread of an order, mostly.
+        tell = partial(self._reactor.callFromThread, followers.answer)
+        self.acme = self._acme(
+            Shown[bytes, bytes](lambda token, text: tell(_HTTP, token, text or b"")),
+            Shown[str, Credential](
+                lambda name, shown: tell(_TLS, name.encode("ascii"), packed(shown) if shown else b"")
+            ),
+            lambda credential: credential,
+            partial(blockingCallFromThread, self._reactor, followers.settled),
+        )
+
+    def reload(self) -> None:
+        """Show what another process has found in the files, with new keys for session tickets.
+
+        :raises SSLError: if they cannot be read here.
+        """
+        if self._store.credentials:
+            self.certificates.reload()
+            self._store.renew()
+
+    def follow(self, kind: str, key: bytes, value: bytes) -> None:
+        """Answer a challenge as another process says, or no longer if ``value`` is empty."""
+        if kind == _HTTP:
+            self._http_answers.pop(key, None)
+            if value:
+                self._http_answers[key] = value
+            return
+        name = key.decode("ascii")
+        self._store.challenges.pop(name, None)
+        if value:
+            self._store.challenges[name] = challenge_context(unpacked(value))
 
     def hsts(self) -> bytes | None:
         """What ``Strict-Transport-Security`` says now."""
@@ -94,7 +175,7 @@ class Secure:
         server: ServerService,
         make_site: Callable[[IResource], Site],
         pages: Callable[[], IResource],
-        sockets: InheritedSockets,
+        sockets: Sockets,
     ) -> None:
         """Make the redirect site.
 
@@ -136,12 +217,18 @@ class Secure:
 
 
 def certificates(
-    settings: Settings, clock: IReactorTime, directory: Path, is_development: Callable[[], bool]
+    settings: Settings,
+    clock: IReactorTime,
+    directory: Path,
+    is_development: Callable[[], bool],
+    *,
+    follows: bool = False,
 ) -> CertificateService:
     """The certificates that these settings name, not read yet.
 
     :param directory: the state directory.
     :param is_development: asked where the settings name none.
+    :param follows: another process watches the files.
     """
     protocols = (b"h2", b"http/1.1") if settings.http2.enabled else (b"http/1.1",)
     policy = Policy(settings.https.min_version, protocols)
@@ -153,6 +240,7 @@ def certificates(
         state_directory=directory,
         names=_names(settings),
         is_development=is_development,
+        watches=not follows,
     )
 
 

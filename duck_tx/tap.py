@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.application.service import MultiService
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
@@ -16,9 +18,15 @@ from zope.interface import provider
 
 from duck_tx.app import App
 from duck_tx.errors import ApplicationError
-from duck_tx.settings import OPTIONS, Loaded, as_text, load
+from duck_tx.process import age, trial
+from duck_tx.process.inherited import inherited
+from duck_tx.settings import OPTIONS, Loaded, Settings, as_text, load
+from duck_tx.tree import wanted
 
-__all__ = ["Options", "makeService", "refuse"]
+if TYPE_CHECKING:
+    from duck_tx.reloading import Monitor
+
+__all__ = ["Options", "app_of", "makeService", "monitor_of", "refuse"]
 
 _ABOUT = (
     "Serves a Django site: HTTP, static and media files, and Django itself on a thread pool in this process.",
@@ -34,6 +42,10 @@ _OTHER = (
     ("", "help", "Print this and exit."),
 )
 _COLUMN = 30
+_LINK = "DUCK_RELOAD_LINK"
+"""The variable of :mod:`duck_tx.reload.link`, which only a start with the reloader imports."""
+
+_ONCE = ("pidfile", "uid", "gid")
 
 
 class Options(usage.Options):
@@ -50,6 +62,8 @@ class Options(usage.Options):
         *([o.name, o.short or None, o.help] for o in OPTIONS if o.is_flag),
     ]
     loaded: Loaded
+    read: Callable[[], Loaded]
+    """Reads the settings anew."""
 
     def __init__(self) -> None:
         for option in OPTIONS:
@@ -83,14 +97,19 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Read the settings; print them if asked to."""
+        if _LINK in os.environ and self.parent is not None:
+            # The monitor has seen to these, and could not do so twice.
+            self.parent.update({name: None for name in _ONCE if name in self.parent})
         config = self["config"]
+        self.read = partial(
+            load,
+            directory=Path.cwd(),
+            environ=os.environ,
+            options={str(name): value for name, value in self.items()},
+            config=Path(config) if config is not None else None,
+        )
         try:
-            self.loaded = load(
-                directory=Path.cwd(),
-                environ=os.environ,
-                options={str(name): value for name, value in self.items()},
-                config=Path(config) if config is not None else None,
-            )
+            self.loaded = self.read()
         except ApplicationError as error:
             refuse(error)
         if self["print-settings"]:
@@ -129,7 +148,10 @@ def makeService(options: Options) -> MultiService:
     """The service tree that ``options`` ask for."""
     globalLogPublisher.addObserver(_hush_plugin_cache)
     try:
-        app = App(settings=options.loaded.settings)
+        monitor = monitor_of(options)
+        if monitor is not None:
+            return monitor.service
+        app = app_of(options)
         parent = options.parent
         if parent is not None and not parent.get("nodaemon", True) and not app.settings.server.no_checks:
             # A process in the background has nobody to tell.
@@ -137,6 +159,63 @@ def makeService(options: Options) -> MultiService:
     except ApplicationError as error:
         refuse(error)
     return app.service
+
+
+def app_of(options: Options) -> App:
+    """The App that ``options`` ask for.
+
+    :raises ApplicationError: if there can be none.
+    """
+    settings = options.loaded.settings
+
+    def read() -> Settings:
+        return options.read().settings
+
+    if _LINK not in os.environ:
+        return App(settings=settings, reload_settings=read)
+    from twisted.internet import reactor
+
+    from duck_tx.reload.link import link_of
+    from duck_tx.reloading import equip, settings_below, stand_by
+
+    link = link_of(os.environ)
+    if link is None:
+        return App(settings=settings, reload_settings=read)
+    stand_by(link)
+    # Those of this moment: it may have taken a while.
+    app = App(settings=settings_below(read()), reload_settings=read)
+    equip(app.tree, reactor, link, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    return app
+
+
+def monitor_of(options: Options) -> Monitor | None:
+    """What stands above the server and starts it anew, if that is wanted and this process is the one to do so.
+
+    :raises ApplicationError: if it is wanted where it cannot be.
+    """
+    settings = options.loaded.settings
+    enabled = settings.reload.enabled
+    if not (settings.server.debug if enabled is None else enabled):
+        return None
+    if any(variable in os.environ for variable in (_LINK, trial.VARIABLE, age.VARIABLE)):
+        # Below a monitor; a trial; or the next life of a server that has none.
+        return None
+    parent = options.parent
+    if parent is not None and not parent.get("nodaemon", True):
+        if enabled:
+            raise ApplicationError("--reload is for a server in front: start it with twistd -n, or leave --reload out.")
+        return None
+    from twisted.internet import reactor
+
+    from duck_tx.reloading import Monitor, Ports
+
+    return Monitor(
+        reactor,
+        lambda: options.read().settings,
+        config=options["config"],
+        environ=os.environ,
+        ports=lambda settings: Ports(inherited(os.environ, os.getpid()), wanted(settings)),
+    )
 
 
 def refuse(error: ApplicationError) -> NoReturn:

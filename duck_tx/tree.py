@@ -5,59 +5,50 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from twisted.web.resource import IResource
+from twisted.internet.defer import Deferred
 
-from duck_tx import welcome
-from duck_tx.content.static import StaticFiles
-from duck_tx.errors import SSLError
-from duck_tx.gateway.django import LoadedProject
-from duck_tx.gateway.files import FileMount
-from duck_tx.gateway.project import Project
-from duck_tx.gateway.service import DEFAULT_THREADS, GatewayService
-from duck_tx.gateway.wsgi import WSGIResource
-from duck_tx.http.forwarded import Trusted
-from duck_tx.http.limits import Limits
-from duck_tx.http.logservice import AccessLogService
-from duck_tx.http.nothing import NothingHere
-from duck_tx.http.router import Router
+from duck_tx.errors import ApplicationError
 from duck_tx.http.service import ServerService
-from duck_tx.http.site import Site
-from duck_tx.place import project_of, state_directory
 from duck_tx.process.check import CheckService, run_checks, tell
 from duck_tx.process.control import ControlService, Verb
 from duck_tx.process.hook import Hook, HookService
 from duck_tx.process.inherited import InheritedSockets, Wanted
-from duck_tx.process.meta import MetaService, check_state_directory, make_state_directory
+from duck_tx.process.logs import LogService
+from duck_tx.process.meta import MetaService, check_state_directory
 from duck_tx.process.notify import NotifyService, notify_address
-from duck_tx.process.port import bind, explained
 from duck_tx.process.reaper import ReaperService, is_init
 from duck_tx.process.sequence import Sequence
 from duck_tx.process.sidecars import SidecarService
 from duck_tx.process.signals import Action, Handler, SignalService
-from duck_tx.proxy.resource import ReverseProxy
-from duck_tx.settings import HttpSettings, Settings
+from duck_tx.process.workers import WorkerService
+from duck_tx.serving import Form, Serving, processes
+from duck_tx.settings import Settings
 
 if TYPE_CHECKING:
-    from duck_tx.secure import Secure
+    from duck_tx.reload.service import ReloaderService
 
-__all__ = ["Tree"]
+__all__ = ["Tree", "wanted"]
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
-
-_JOIN_AT_LEAST = 0.5
-"""Seconds for threads to end, even where the grace is over."""
 
 
 class Tree:
     """The services of one App.  Making it opens nothing.
 
+    There are two forms of it.  In the first this process serves; in the other it holds the ports and looks after worker
+    processes that do.
+
     :ivar service: the root; its children start from the top of this list down, and stop upwards.
+    :ivar serving: what answers requests.  Where workers do, it is not started: its ports are bound and its certificates
+        read, and the rest is there for those who ask what there is.
+    :ivar workers: the worker processes, ``None`` where this process serves.
+    :ivar reloader: starts this process anew when a file is edited, where there is a monitor above it.
     :param settings: what to run.
     :param reactor: where.
     :param up: called when everything is up.
@@ -71,8 +62,11 @@ class Tree:
     :param takes_signals: a start takes the signals over; otherwise :attr:`signals` can do so later.
     :param verbs: what can be asked over the control socket; ``None``: there is none.
     :param skip_setup: Django has been set up by the embedding program.
+    :param hang_up: called on SIGHUP with the earlier handler; ``None``: that signal is left alone.
     :raises ApplicationError: if there is no such project.
     """
+
+    reloader: ReloaderService | None = None
 
     def __init__(
         self,
@@ -90,77 +84,58 @@ class Tree:
         takes_signals: bool = True,
         verbs: Mapping[str, Verb] | None = None,
         skip_setup: bool = False,
+        hang_up: Action | None = None,
     ) -> None:
         self.settings = settings
-        self.project = project_of(settings, configured=skip_setup)
-        self.state_directory = state_directory(settings, self.project)
         self._reactor = reactor
-        self.access_log = AccessLogService(settings.log, reactor)
-        self.secure: Secure | None = None
-        if settings.https.is_on:
-            from duck_tx.secure import Secure
-
-            self.secure = Secure(settings, reactor, self.state_directory, self._is_development)
-        self.site = self._site(
-            Router(NothingHere()),
-            logs=settings.log.access,
-            secure=self.secure is not None,
-            hsts=self.secure.hsts if self.secure else None,
-        )
-        self.sockets = InheritedSockets(sockets, _wanted(settings))
-        self._bind_server = self.sockets.binding("server", self._bind)
-        self.server = self._server()
-        if self.secure is not None and settings.https.force:
-            self.secure.add_redirect(
-                self.server,
-                partial(self._site, logs=settings.https.redirect_log),
-                lambda: self.site.resource,
-                self.sockets,
+        if skip_setup and processes(settings):
+            raise ApplicationError(
+                "worker processes set Django up for themselves: leave skip_setup or force_worker_processes off."
             )
-        self.gateway = GatewayService(
-            reactor,
-            settings.gateway,
-            self._prepare,
-            self._loaded,
-            lambda: max(self.server.grace_left, _JOIN_AT_LEAST),
-            threads=threads(settings),
-            use_finders=settings.server.debug,
-            skip_setup=skip_setup,
-        )
+        self.sockets = InheritedSockets(sockets, wanted(settings))
+        self.serving = Serving(settings, reactor, self.sockets, Form(skip_setup=skip_setup))
+        self.project, self.state_directory = self.serving.project, self.serving.state_directory
+        self.access_log, self.gateway = self.serving.access_log, self.serving.gateway
+        self.site, self.server, self.secure = self.serving.site, self.serving.server, self.serving.secure
+        self.workers = self._workers(processes(settings))
         self.meta = MetaService(self.state_directory, describe)
         self.early_sidecars, self.late_sidecars = self._sidecars("before"), self._sidecars("after")
 
-        self.signals = SignalService(reactor, self._actions(interrupt), at_start=takes_signals)
+        self.signals = SignalService(reactor, self._actions(interrupt, hang_up), at_start=takes_signals)
         self.control: ControlService | None = None
+        self.log = LogService(reactor)
         if verbs is not None:
             self.control = ControlService(reactor, self.state_directory, verbs, name=settings.server.process_name)
 
         self.service = Sequence(failed)
         if not settings.server.no_checks:
-            self._add("checks", CheckService(self._checks()))
+            self._add("checks", CheckService(self.checks()))
         self._add("signals", self.signals)
         if is_init():
             self._add("reaper", ReaperService(reactor))
         if self.control is not None:
             self._add("control", self.control)
-        self._add("access log", self.access_log)
+            self._add("log", self.log)
         if self.early_sidecars is not None:
             self._add("early sidecars", self.early_sidecars)
-        if self.project is not None:
-            self._add("django", self.gateway)
-        if self.secure is not None:
-            self._add("certificates", self.secure.certificates)
-        self._add("server", self.server)
-        if self.redirect is not None:
-            self._add("force-https", self.redirect)
+        if self.workers is None:
+            for name, service in self.serving.services():
+                self._add(name, service)
+        else:
+            self._add("server", self.workers)
+            if self.secure is not None:
+                # Up as soon as a worker has loaded the project, and no later than here.
+                self._add("certificates", self.secure.certificates)
         if self.secure is not None and self.secure.acme is not None:
             self._add("acme", self.secure.acme)
         self._add("metadata", self.meta)
         if self.late_sidecars is not None:
             self._add("late sidecars", self.late_sidecars)
         self._add("hooks", HookService(up, down, reactor, settings.server.grace))
+        self.notify: NotifyService | None = None
         if notify_address(environ) is not None:
-            self._add("notify", NotifyService(reactor, environ, status=status))
+            self.notify = NotifyService(reactor, environ, status=status)
+            self._add("notify", self.notify)
 
     def _add(self, name: str, service: Any) -> None:
         service.setName(name)
@@ -171,12 +146,18 @@ class Tree:
 
         :raises ApplicationError: the first thing that was found; any others are logged.
         """
-        run_checks(self._checks())
+        run_checks(self.checks())
 
-    def _checks(self) -> list[Callable[[], object]]:
-        checks: list[Callable[[], object]] = [partial(_check_port, self.server, self._bind_server)]
+    def checks(self, ports: Container[str] = ()) -> list[Callable[[], object]]:
+        """All of them, as functions.
+
+        :param ports: those that another process has, and will hand over.
+        """
+        checks: list[Callable[[], object]] = []
+        if "server" not in ports:
+            checks.append(partial(_check_port, self.server, self.serving.bind_server))
         if self.secure is not None:
-            if self.secure.redirect is not None:
+            if self.secure.redirect is not None and "force-https" not in ports:
                 checks.append(partial(_check_port, self.secure.redirect, self.secure.bind_redirect))
             checks.append(self.secure.certificates.check)
             if self.secure.acme is not None:
@@ -203,58 +184,71 @@ class Tree:
     @property
     def redirect(self) -> ServerService | None:
         """The redirect site, if there is one."""
-        return None if self.secure is None else self.secure.redirect
+        return self.serving.redirect
 
-    def _site(
-        self,
-        resource: IResource,
-        *,
-        logs: bool,
-        secure: bool = False,
-        hsts: Callable[[], bytes | None] | None = None,
-    ) -> Site:
-        return Site(
-            resource,
-            reactor=self._reactor,
-            limits=_limits(self.settings.http),
-            trusted=Trusted(self.settings.proxy.trusted),
-            log=self.access_log.log if logs else None,
-            server_header=self.settings.http.server_header,
-            secure=secure,
-            hsts=hsts,
-        )
+    # What is up, in either form.
 
-    def _server(self) -> ServerService:
-        server = self.settings.server
-        return ServerService(
+    @property
+    def is_serving(self) -> bool:
+        """Whether the public port accepts connections."""
+        return self.server.listening if self.workers is None else self.workers.is_serving
+
+    @property
+    def is_redirecting(self) -> bool:
+        """Whether the redirect site accepts connections."""
+        if self.redirect is None:
+            return False
+        return self.redirect.listening if self.workers is None else self.workers.is_serving
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the application is loaded, wherever requests are answered."""
+        if self.workers is None:
+            return self.gateway.project is not None
+        return self.project is not None and self.workers.is_serving
+
+    def part(self, name: str) -> str:
+        """The child that has ``server``, ``django`` or ``force-https``: workers have all three."""
+        return name if self.workers is None else "server"
+
+    # The other form.
+
+    def _workers(self, count: int) -> WorkerService | None:
+        if not count:
+            return None
+        ports = {"server": self.server}
+        if self.redirect is not None:
+            ports["force-https"] = self.redirect
+        workers = WorkerService(
             self._reactor,
-            self.site,
-            self._bind_server,
-            lambda error, port: explained(error, server.addr, port),
-            backlog=server.backlog,
-            grace=server.grace,
-            listener=None if self.secure is None else self.secure.listener(self.site),
-            is_shared="server" in self.sockets,
+            self.settings,
+            count=count,
+            ports=ports,
+            shared=[name for name in ports if name in self.sockets],
+            loaded=self._loaded_elsewhere,
+            environ=os.environ,
         )
+        if self.secure is not None:
+            self.secure.lead(workers)
+        return workers
 
-    def _bind(self) -> socket.socket:
-        server = self.settings.server
-        return bind(server.addr, server.port, uses_ipv6=server.uses_ipv6)
+    def _loaded_elsewhere(self, is_development: bool) -> Deferred[None] | None:
+        """A worker has loaded the project, and is about to need certificates."""
+        self.serving.was_development = is_development
+        return None if self.secure is None else self.service.start_child("certificates")
 
-    def _is_development(self) -> bool:
-        debug = self.settings.server.debug
-        if debug is not None:
-            return debug
-        loaded = self.gateway.project
-        return loaded is not None and (loaded.debug or loaded.project.kind == "welcome")
+    # Signals.
 
     def announce_stop(self) -> None:
         """Have every answer from now on say that its connection closes."""
-        self.server.announce_stop()
-        if self.redirect is not None:
-            self.redirect.announce_stop()
+        if self.workers is None:
+            self.serving.announce_stop()
+        else:
+            self.workers.announce_stop()
 
-    def _actions(self, interrupt: Callable[[signal.Signals, Handler | None], object]) -> dict[signal.Signals, Action]:
+    def _actions(
+        self, interrupt: Callable[[signal.Signals, Handler | None], object], hang_up: Action | None
+    ) -> dict[signal.Signals, Action]:
         def stop(number: signal.Signals, earlier: Handler | None) -> None:
             self.announce_stop()
             interrupt(number, earlier)
@@ -264,71 +258,30 @@ class Tree:
             signal.SIGTERM: partial(stop, signal.SIGTERM),
             signal.SIGUSR1: self._reopen_logs,
         }
-        if self.secure is not None:
-            actions[signal.SIGHUP] = self._reload_certificates
+        if hang_up is not None:
+            actions[signal.SIGHUP] = hang_up
+        if self.workers is not None:
+            actions[signal.SIGTTIN] = partial(self._resize, 1)
+            actions[signal.SIGTTOU] = partial(self._resize, -1)
         return actions
 
-    def _reload_certificates(self, earlier: Handler | None) -> None:
-        assert self.secure is not None
-        if earlier is not None:
-            earlier(signal.SIGHUP, None)
+    def _resize(self, more: int, earlier: Handler | None) -> None:
+        assert self.workers is not None
         try:
-            self.secure.certificates.reload()
-        except SSLError as error:
+            self.workers.resize(self.workers.count + more)
+        except ApplicationError as error:
             tell(error)
 
     def _reopen_logs(self, earlier: Handler | None) -> None:
         if earlier is not None:
             earlier(signal.SIGUSR1, None)
-        self.access_log.reopen()
-
-    def _prepare(self) -> tuple[Project, list[str]]:
-        """On a thread, before the project is loaded: the project, and the commands that it needs first."""
-        project = self.project
-        assert project is not None
-        if project.kind != "welcome":
-            return project, []
-        server = self.settings.server
-        hosts = [name for name in (server.addr, server.domain) if name]
-        return project, welcome.prepare(make_state_directory(self.state_directory), hosts)
-
-    def _loaded(self, project: LoadedProject, gateway: WSGIResource) -> None:
-        """The project is there: put its files and its pages where requests will look for them."""
-        pages = ReverseProxy(gateway)
-        router = Router(pages)
-        for mount in project.mounts:
-            if self._serves(mount):
-                router.mount(mount.prefix, self._files(mount, pages))
-        self.site.resource = router
-
-    def _serves(self, mount: FileMount) -> bool:
-        content = self.settings.content
-        return content.media if mount.untrusted else content.static
-
-    def _files(self, mount: FileMount, pages: IResource) -> StaticFiles:
-        content = self.settings.content
-        return StaticFiles(
-            mount.root,
-            finder=mount.finder,
-            max_age=content.max_age,
-            immutable=content.immutable and not mount.untrusted,
-            precompressed=content.precompressed,
-            untrusted=mount.untrusted,
-            fallback=pages,
-        )
+        if self.workers is None:
+            self.access_log.reopen()
+        else:
+            self.workers.reopen_logs()
 
 
-def threads(settings: Settings) -> int:
-    """How many gateway threads these settings ask for; 0 is the reactor thread itself."""
-    if settings.gateway.threads is not None:
-        return settings.gateway.threads
-    workers = settings.server.workers
-    if workers == "auto":
-        return os.cpu_count() or 1
-    return workers if isinstance(workers, int) else DEFAULT_THREADS
-
-
-def _wanted(settings: Settings) -> dict[str, Wanted]:
+def wanted(settings: Settings) -> dict[str, Wanted]:
     """The listening sockets that these settings need, and what they may be called where somebody else opened them."""
     port, https = settings.server.port, settings.https
     if not (https.is_on and https.force):
@@ -342,7 +295,3 @@ def _wanted(settings: Settings) -> dict[str, Wanted]:
 def _check_port(server: ServerService, bind: Callable[[], socket.socket]) -> None:
     if server.address is None:
         bind().close()
-
-
-def _limits(http: HttpSettings) -> Limits:
-    return Limits(**{name: getattr(http, name) for name in Limits.__slots__})

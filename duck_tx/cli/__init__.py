@@ -9,13 +9,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from duck_tx.cli import certificates, served, status, stop
+from duck_tx.cli import certificates, logs, restart, served, status, stop, workers
 from duck_tx.cli.command import Command, CommandError, Parser, overview, pick
+from duck_tx.cli.text import plain
 from duck_tx.errors import ApplicationError
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS: tuple[Command, ...] = (status.STATUS, stop.STOP, served.LIST, served.RELOAD, certificates.NEW)
+COMMANDS: tuple[Command, ...] = (
+    status.STATUS,
+    stop.STOP,
+    restart.RESTART,
+    workers.WORKERS,
+    logs.LOGS,
+    served.LIST,
+    served.RELOAD,
+    certificates.NEW,
+)
 """All commands, in the order in which they are listed."""
 
 _DONE, _FAILED, _MISUSED = 0, 1, 2
@@ -42,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return done
     except ApplicationError as error:
         for line in str(error).splitlines():
-            print(f"duckctl: {line}", file=sys.stderr)
+            print(f"duckctl: {plain(line)}", file=sys.stderr)
         return error.status if isinstance(error, CommandError) else _FAILED
     except BrokenPipeError:
         # Whoever read it has enough. What is still in the buffer would fail once more at exit.

@@ -28,10 +28,22 @@ from duck_tx.process.message import (
     VERB,
     as_json,
     gathered,
+    unknown,
 )
 from duck_tx.process.unixsocket import connect, peer_of
 
-__all__ = ["NOT_RUNNING", "Line", "NotRunning", "WentAway", "as_box", "call", "read_box"]
+__all__ = [
+    "NOT_RUNNING",
+    "PATIENCE",
+    "Line",
+    "NoAnswer",
+    "NotRunning",
+    "WentAway",
+    "as_box",
+    "call",
+    "named",
+    "read_box",
+]
 
 NOT_RUNNING = 3
 """The exit status, as that of ``systemctl status``."""
@@ -47,7 +59,13 @@ class NotRunning(CommandError):
     """No server uses this state directory."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(f"no server uses the state directory {directory}.", NOT_RUNNING)
+        hint = ", which is no directory" if os.path.lexists(directory) else ", which does not exist"
+        about = "" if os.path.isdir(directory) else hint
+        super().__init__(f"no server uses the state directory {directory}{about}.", NOT_RUNNING)
+
+
+class NoAnswer(ApplicationError):
+    """The server has not answered in time; it may still do what it was asked for."""
 
 
 class WentAway(ApplicationError):
@@ -107,8 +125,10 @@ def call(directory: Path, patience: float = PATIENCE) -> Line:
         return Line(connect(path, patience), patience)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         raise NotRunning(directory) from None
-    except PermissionError:
-        raise ApplicationError(f"{path}: only the user that the server runs as may ask it, and root.") from None
+    except PermissionError as error:
+        raise ApplicationError(
+            f"{path}: {error.strerror}. Only the user that the server runs as may ask it, and root."
+        ) from None
     except (BlockingIOError, TimeoutError):
         raise ApplicationError(f"{path}: the server takes no connections.") from None
     except OSError as error:
@@ -120,6 +140,7 @@ class Line:
 
     :param connected: the socket; it is closed with this.
     :param patience: seconds that an answer may take.
+    :ivar pid: the server's process; ``None`` where it cannot be seen from here.
     :ivar server: what messages call it.
     """
 
@@ -128,8 +149,9 @@ class Line:
         self._patience = patience
         self._stream = connected.makefile("rb")
         peer = peer_of(connected)
-        self.server = f"the server (pid {peer.pid})" if peer is not None and peer.pid else "the server"
-        self._process = _opened(peer.pid) if peer is not None and peer.pid else None
+        self.pid = peer.pid or None if peer is not None else None
+        self.server = named(self.pid)
+        self._process = None if self.pid is None else _opened(self.pid)
 
     def __enter__(self) -> Line:
         return self
@@ -137,36 +159,55 @@ class Line:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
         self._stream.close()
         self._connected.close()
         if self._process is not None:
             os.close(self._process)
 
-    def ask(self, verb: str, arguments: Mapping[str, object] | None = None) -> Any:
+    def ask(self, verb: str, arguments: Mapping[str, object] | None = None, patience: float | None = None) -> Any:
         """What the server answers.
 
-        :raises ApplicationError: with the lines that it refuses with, or if it does not answer in time.
+        :param patience: seconds that this answer may take, if not those of the line.
+        :raises ApplicationError: with the lines that it refuses with.
+        :raises NoAnswer: if it does not answer in time.
         :raises WentAway: if it closes the connection.
         """
+        patience = self._patience if patience is None else patience
         question = {
             b"_command": COMMAND,
             b"_ask": b"1",
             VERB: verb.encode(),
             ARGUMENTS: as_json(dict(arguments or {})),
         }
-        self._connected.settimeout(self._patience)
+        # Zero would be not to wait at all, which is another thing to a socket.
+        self._connected.settimeout(max(patience, 0.001))
         try:
             self._connected.sendall(as_box(question))
             box = read_box(self._stream)
             if b"_error" in box:
-                raise ApplicationError(box[b"_error_description"].decode(errors="backslashreplace"))
+                raise ApplicationError(self._refusal(verb, box[b"_error_description"]))
             return json.loads(gathered(ANSWER, box))
         except TimeoutError:
-            raise ApplicationError(f"{self.server} has not answered within {self._patience:g} s.") from None
+            raise NoAnswer(f"{self.server} has not answered within {patience:g} s.") from None
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise WentAway(f"{self.server} went away before it had answered.") from None
         except (KeyError, ValueError):
             raise ApplicationError(f"{self.server} answers what cannot be read; is it of another version?") from None
+
+    def _refusal(self, verb: str, description: bytes) -> str:
+        text = description.decode(errors="backslashreplace")
+        if unknown(verb) not in text:
+            return text
+        return f"{self.server} is of another version, which does not know {verb!r}. Stop it and start it anew."
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process is seen to have ended; one that has put another program in its place has not."""
+        return self._process is not None and self.wait_for_end(0)
 
     def wait_for_end(self, seconds: float) -> bool:
         """Whether the server ends within so many seconds.
@@ -174,15 +215,28 @@ class Line:
         Its process is watched, where the system offers that and it can be seen; else the connection tells, which is
         closed a moment before.
         """
-        ends = select.poll()
-        ends.register(self._connected if self._process is None else self._process, select.POLLIN)
-        until = time.monotonic() + seconds
-        while True:
-            left = max(until - time.monotonic(), 0)
-            if ends.poll(math.ceil(min(left, 1e6) * 1000)):
-                return True
-            if time.monotonic() >= until:
-                return False
+        return _becomes_readable(self._connected if self._process is None else self._process, seconds)
+
+    def wait_for_close(self, seconds: float) -> bool:
+        """Whether the server closes the connection within so many seconds; there must be no answer on its way."""
+        return _becomes_readable(self._connected, seconds)
+
+
+def _becomes_readable(file: socket.socket | int, seconds: float) -> bool:
+    ends = select.poll()
+    ends.register(file, select.POLLIN)
+    until = time.monotonic() + seconds
+    while True:
+        left = max(until - time.monotonic(), 0)
+        if ends.poll(math.ceil(min(left, 1e6) * 1000)):
+            return True
+        if time.monotonic() >= until:
+            return False
+
+
+def named(pid: int | None) -> str:
+    """What messages call a server."""
+    return "the server" if pid is None else f"the server (pid {pid})"
 
 
 def _opened(pid: int) -> int | None:

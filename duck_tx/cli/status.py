@@ -14,7 +14,8 @@ from typing import Any
 from duck_tx.cli.ask import NotRunning, call
 from duck_tx.cli.command import Command
 from duck_tx.cli.place import declare_place, find_state_directory
-from duck_tx.cli.text import GREEN, columns, painted, span, wants_colour
+from duck_tx.cli.text import GREEN, YELLOW, columns, painted, span, wants_colour
+from duck_tx.cli.workers import staying, table
 
 __all__ = ["STATUS", "as_text"]
 
@@ -58,13 +59,18 @@ def as_text(found: Mapping[str, Any], directory: Path, now: float, *, colour: bo
     :param now: seconds since the epoch.
     """
     versions = found.get("versions") or {}
+    workers = found.get("processes") or []
+    serves = found.get("serving", True)
+    since = f"pid {found.get('pid')}, for {span(now - found.get('started', now))}"
     rows = [
-        ("running", f"pid {found.get('pid')}, for {span(now - found.get('started', now))}"),
+        ("running", since if serves else f"{since}; the port is closed: it starts, or stops"),
         ("address", str(found.get("url"))),
         ("project", str(found.get("project") or "none")),
-        ("threads", str(found.get("threads") or "none: on the reactor")),
+        *([("workers", str(staying(workers)))] if workers else []),
+        ("threads", str(found.get("threads") or "none: on the reactor") + (" in each worker" if workers else "")),
         ("versions", ", ".join(f"{_NAMES.get(name, name)} {version}" for name, version in versions.items())),
         ("state in", str(directory)),
     ]
     first, *others = columns(rows)
-    return "\n".join([painted(first, GREEN, wanted=colour), *others])
+    below = ["", *table(workers, colour=colour)] if workers else []
+    return "\n".join([painted(first, GREEN if serves else YELLOW, wanted=colour), *others, *below])

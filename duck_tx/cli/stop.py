@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+import json
+from argparse import ArgumentParser, Namespace
 from contextlib import suppress
 
 from duck_tx.cli.ask import WentAway, call
 from duck_tx.cli.command import Command, CommandError
 from duck_tx.cli.place import declare_place, find_state_directory
+from duck_tx.cli.timeout import declare_timeout
 
 __all__ = ["STOP"]
 
@@ -17,24 +18,9 @@ _STILL_THERE = 1
 
 
 def _declare(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=_seconds,
-        default=_TIMEOUT,
-        help=f"how long to wait for its end, {_TIMEOUT:g} by default; it goes on stopping after that",
-    )
+    declare_timeout(parser, _TIMEOUT, "how long to wait for its end; it goes on stopping after that")
+    parser.add_argument("--json", action="store_true", help="tell in JSON what was stopped")
     declare_place(parser)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds")
-    return seconds
 
 
 def _run(arguments: Namespace) -> int:
@@ -48,7 +34,10 @@ def _run(arguments: Namespace) -> int:
                 " in flight, for as long as server.grace says.",
                 _STILL_THERE,
             )
-        print(f"{line.server} has stopped.")
+        if arguments.json:
+            print(json.dumps({"stopped": True, "pid": line.pid}, indent=2))
+        else:
+            print(f"{line.server} has stopped.")
     return 0
 
 

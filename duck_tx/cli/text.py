@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-__all__ = ["GREEN", "RED", "YELLOW", "columns", "painted", "span", "wants_colour"]
+__all__ = ["GREEN", "RED", "YELLOW", "columns", "mebibytes", "painted", "plain", "span", "wants_colour"]
 
 RED, GREEN, YELLOW = 31, 32, 33
 """Colours, as terminals number them (ECMA-48, SGR)."""
@@ -27,14 +27,21 @@ def painted(text: str, colour: int | None, *, wanted: bool) -> str:
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """A line for each row, the cells under one another."""
-    shown = [[_printable(cell) for cell in row] for row in rows]
+    shown = [[plain(cell).replace("\t", r"\t") for cell in row] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(*shown, strict=True)]
     return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
 
 
-def _printable(text: str) -> str:
-    """Text that stays on its line and does nothing to the terminal."""
-    return text if text.isprintable() else ascii(text)[1:-1]
+def plain(text: str) -> str:
+    """Text that stays on its line and does nothing to the terminal: all but tabs that cannot be printed is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each == "\t" or each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def mebibytes(count: int) -> str:
+    """A size in bytes, for people."""
+    return f"{count / 1024**2:.1f} MiB"
 
 
 def span(seconds: float) -> str:

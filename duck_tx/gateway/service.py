@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from duck_tx.gateway.aside import aside
+from duck_tx.gateway.call import Application
 from duck_tx.gateway.django import LoadedProject, close_connections, load
 from duck_tx.gateway.project import Project
 from duck_tx.gateway.threads import GatewayThreads
@@ -38,11 +40,16 @@ class GatewayService(Service):
     :param threads: how many at most; 0 calls the application on the reactor thread.
     :param use_finders: static files from where the apps keep them; ``None``: as Django's DEBUG says.
     :param skip_setup: Django has been set up by the program that embeds this.
+    :param multiprocess: other processes serve the same project.
 
     :ivar joins: a stop waits for the threads.
+    :ivar wrap: puts something around the application before it is served.
+    :ivar failed: told why the project cannot be loaded, and the start goes on; by default that fails the start.
     """
 
     joins = True
+    wrap: Callable[[Application], Application] | None = None
+    failed: Callable[[Exception], object] | None = None
 
     def __init__(
         self,
@@ -55,6 +62,7 @@ class GatewayService(Service):
         threads: int = DEFAULT_THREADS,
         use_finders: bool | None = None,
         skip_setup: bool = False,
+        multiprocess: bool = False,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
@@ -64,6 +72,7 @@ class GatewayService(Service):
         self._size = threads
         self._use_finders = use_finders
         self._skip_setup = skip_setup
+        self._multiprocess = multiprocess
         self.threads: GatewayThreads | None = None
         self.project: LoadedProject | None = None
         self._resource: WSGIResource | None = None
@@ -74,11 +83,26 @@ class GatewayService(Service):
         if self.project is not None:
             return
         super().startService()
-        project = await aside(self._reactor, "duck-load", self._load)
+        try:
+            project = await aside(self._reactor, "duck-load", self._load)
+        except CancelledError:
+            raise
+        except Exception as error:
+            if self.failed is None:
+                raise
+            self.failed(error)
+            return
         if self._settings.gc_freeze and self._thresholds is None:
             self._thresholds = _spare_what_stays()
         self.project = project
         self._open(project)
+
+    def try_out(self) -> None:
+        """Load the project here and now, without its startup commands, to see whether it can be.
+
+        :raises ApplicationError: with what is wrong.
+        """
+        load(self._find()[0], skip_setup=self._skip_setup, use_finders=self._use_finders)
 
     def _load(self) -> LoadedProject:
         project, commands = self._find()
@@ -98,11 +122,12 @@ class GatewayService(Service):
         self._resource = resource = WSGIResource(
             self._reactor,
             self.threads,
-            project.application,
+            project.application if self.wrap is None else self.wrap(project.application),
             max_waiting=settings.max_waiting,
             request_timeout=settings.request_timeout,
             response_memory=settings.response_memory,
             response_spool=settings.response_spool,
+            multiprocess=self._multiprocess,
         )
         self._tell(project, resource)
 
@@ -117,6 +142,13 @@ class GatewayService(Service):
             earlier.stop()
         if resource is not None:
             resource.stop()
+
+    async def let_go(self, seconds: float) -> None:
+        """Take new threads, and wait until the old ones have finished what they have, for so many seconds at most."""
+        earlier = self.threads
+        if earlier is not None:
+            self.renew_threads()
+            _say_stuck(await aside(self._reactor, "duck-join", earlier.join, seconds))
 
     async def stopService(self) -> None:
         """Let the threads finish what they have, and wait for them beside the reactor thread."""
@@ -138,9 +170,12 @@ class GatewayService(Service):
         threads.stop()
         if not self.joins:
             return
-        stuck = await aside(self._reactor, "duck-join", threads.join, self._patience())
-        if stuck:
-            _log.warn("{count} gateway threads did not end: {names}", count=len(stuck), names=", ".join(stuck))
+        _say_stuck(await aside(self._reactor, "duck-join", threads.join, self._patience()))
+
+
+def _say_stuck(names: list[str]) -> None:
+    if names:
+        _log.warn("{count} gateway threads did not end: {names}", count=len(names), names=", ".join(names))
 
 
 def _spare_what_stays() -> tuple[int, int, int]:

@@ -95,6 +95,11 @@ class HTTPChannel(Protocol):
             request.connectionLost(reason)
         self.site.closed(self)
 
+    @property
+    def is_lingering(self) -> bool:
+        """Whether all is said, and the client has only to hang up."""
+        return self.phase == Phase.LINGER and not self.outlet.backlogged
+
     def getPeer(self) -> IAddress:
         peer = self._peer
         if peer is None:

@@ -17,6 +17,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from duck_tx.http.acceptor import Acceptor
+
 __all__ = ["Hub"]
 
 _log = Logger()
@@ -59,6 +61,7 @@ class Hub:
             return kind(sock, protocol, address, server, number, self)  # type: ignore[arg-type]
 
         port.transport = transport
+        port.doRead = Acceptor(port, kind, self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)

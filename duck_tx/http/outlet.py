@@ -65,6 +65,9 @@ class Outlet:
         """
         raise NotImplementedError
 
+    def close_next(self) -> None:
+        """What is sent from now on is the last before :meth:`close` or :meth:`half_close`."""
+
     def close(self) -> None:
         """Close, once nothing is waiting."""
         self._transport.loseConnection()
@@ -145,7 +148,8 @@ class SocketOutlet(Outlet):
         super().__init__(owner, transport, reactor)
         # A transport that encrypts does so on the way, and knows by itself what must not be delayed.
         encrypting = getattr(transport, "send_now", None)
-        self.sendfile_works = encrypting is None
+        self._encrypts = encrypting is not None
+        self.sendfile_works = not self._encrypts
         self._write = encrypting or transport.getHandle().send
         self._unsent: deque[memoryview] = deque()
         self._registering = False
@@ -191,6 +195,10 @@ class SocketOutlet(Outlet):
         if taken < count:
             self._wait()
         return taken
+
+    def close_next(self) -> None:
+        if self._encrypts:
+            self._transport.close_next()
 
     def half_close(self) -> None:
         self._transport.loseWriteConnection()

@@ -139,6 +139,8 @@ class Request(IncomingRequest):
         self._done()
 
     def _send_whole(self, head: bytes, body: bytes) -> None:
+        if not self.keep_alive:
+            self.channel.outlet.close_next()
         if len(body) <= _JOINED:
             self.channel.send(head + body)
         else:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from duck_tx.http.deaf import deafen
 from duck_tx.http.hub import Hub
 from duck_tx.http.site import Site
+from duck_tx.http.turns import InTurn, Turns, counted
 
 __all__ = ["Listener", "ServerService"]
 
@@ -22,6 +23,10 @@ _log = Logger()
 _ALL_THAT_QUEUE = 1_000_000
 _HANDSHAKES_END = 0.1
 """Seconds that the port stays open for connections which a client had begun before the stop."""
+
+_LOOK = 0.05
+_LINGER = 0.5
+"""Seconds, where others wait for the next life, for clients that have their last answer to hang up."""
 
 
 class Listener(NamedTuple):
@@ -42,6 +47,9 @@ class ServerService(Service):
     :param grace: seconds to wait for what is in flight.
     :param listener: makes new connections, if the site does not.
     :param is_shared: others hold the socket as well, and will serve what queues on it after the stop.
+    :param turns: of those who accept on the socket at the same time.
+
+    :ivar is_shared: may be set until the stop.
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class ServerService(Service):
         grace: float,
         listener: Listener | None = None,
         is_shared: bool = False,
+        turns: Turns | None = None,
     ) -> None:
         self._reactor = reactor
         self._site = site
@@ -63,10 +72,15 @@ class ServerService(Service):
         self._backlog = backlog
         self._grace = grace
         self._listener = listener or Listener(site, Server)
-        self._is_shared = is_shared
+        if turns is not None:
+            self._listener = self._listener._replace(transport=counted(self._listener.transport, turns))
+        self.is_shared = is_shared
+        self._turns = turns
+        self._in_turn: InTurn | None = None
         self._socket: socket.socket | None = None
         self._port: Any = None
         self._hub: Hub | None = None
+        self._is_handed_on = False
         self._deadline: float | None = None
         # What Twisted would say about it, the App says.
         site.noisy = False
@@ -79,6 +93,11 @@ class ServerService(Service):
     def listening(self) -> bool:
         """Whether the public port accepts connections."""
         return self._port is not None
+
+    @property
+    def bound(self) -> socket.socket | None:
+        """The bound socket, before the stop."""
+        return self._socket
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -110,6 +129,7 @@ class ServerService(Service):
             raise self._explained(error, bound.getsockname()[1]) from error
         bound.setblocking(False)
         self._deadline = None
+        self._is_handed_on = False
         self._site.draining = False
         self._port = self._reactor.adoptStreamPort(bound.fileno(), bound.family, self._listener.factory)
         if Hub.serves(self._reactor):
@@ -117,12 +137,35 @@ class ServerService(Service):
             self._hub.adopt(self._port, self._listener.transport)
         else:
             self._port.transport = self._listener.transport
+        if self._turns is not None:
+            self._turns.join()
+            self._in_turn = InTurn(self._reactor, self._port, self._turns)
         super().startService()
 
     def announce_stop(self) -> None:
         """Have every answer from now on say that its connection closes; the port goes on accepting."""
         self._site.drain_idle_until = float("inf")
         self._site.draining = True
+
+    async def let_go(self) -> None:
+        """Finish with those who are connected now, as in a stop, while the port goes on accepting; who is not done when
+        the grace is over is cut."""
+        late = self._reactor.callLater(self._grace, lambda: _say_cut(self._site.abort_leaving()))
+        try:
+            await self._site.leave()
+        finally:
+            if late.active():
+                late.cancel()
+
+    def hand_on(self) -> socket.socket | None:
+        """A duplicate of the listening socket for who serves it next; what queues there at the stop is theirs.
+
+        :return: ``None`` where there is none.
+        """
+        if self._socket is None:
+            return None
+        self.is_shared = self._is_handed_on = True
+        return self._socket.dup()
 
     async def stopService(self) -> None:
         """Close the port, finish what is in flight, close the connections."""
@@ -133,11 +176,14 @@ class ServerService(Service):
             if bound is not None:
                 bound.close()
             return
+        if self._turns is not None and self._in_turn is not None:
+            self._turns.leave()
+            self._in_turn.stop()
         self._deadline = self._reactor.seconds() + self._grace
         late = self._reactor.callLater(self._grace, self._cut)
         try:
             try:
-                if not self._is_shared:
+                if not self.is_shared:
                     await self._take_what_queues(port, bound)
             finally:
                 stopped = port.stopListening()
@@ -145,7 +191,7 @@ class ServerService(Service):
             drained = self._site.drain()
             if stopped is not None:
                 await stopped
-            await drained
+            await (self._all_said() if self._is_handed_on else drained)
         finally:
             if late.active():
                 late.cancel()
@@ -153,15 +199,21 @@ class ServerService(Service):
                 self._hub.close()
                 self._hub = None
 
+    async def _all_said(self) -> None:
+        """Wait for the last answers, but not for clients that do not hang up."""
+        left = _LINGER
+        while self._site.channels and left > 0:
+            left = left - _LOOK if self._site.only_lingers else _LINGER
+            await deferLater(self._reactor, _LOOK)
+        self._site.leave_to_system()
+
     async def _take_what_queues(self, port: Any, bound: socket.socket) -> None:
         """Clients that the system has accepted for us are ours to answer, so take them all before the port closes."""
         self.announce_stop()
         deafen(bound)
-        port.numberAccepts = _ALL_THAT_QUEUE
-        port.doRead()
+        _accept_all(port)
         await deferLater(self._reactor, _HANDSHAKES_END)
-        port.numberAccepts = _ALL_THAT_QUEUE
-        port.doRead()
+        _accept_all(port)
 
     def stop_at_once(self) -> None:
         """End the grace now: cut what is still in flight."""
@@ -169,6 +221,15 @@ class ServerService(Service):
         self._cut()
 
     def _cut(self) -> None:
-        cut = self._site.abort()
-        if cut:
-            _log.warn("{cut} connections were cut before their last response was out", cut=cut)
+        _say_cut(self._site.abort())
+
+
+def _say_cut(cut: int) -> None:
+    if cut:
+        _log.warn("{cut} connections were cut before their last response was out", cut=cut)
+
+
+def _accept_all(port: Any) -> None:
+    """Take all connections that queue."""
+    port.numberAccepts = _ALL_THAT_QUEUE
+    port.doRead()

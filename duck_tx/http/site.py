@@ -35,9 +35,13 @@ class Channel(Protocol):
     """One connection, as far as its site knows it.
 
     :ivar deadline: clock seconds at which :meth:`expire` is due; infinity for never.
+    :ivar is_lingering: all is said, and the client has only to hang up.
     """
 
     deadline: float
+
+    @property
+    def is_lingering(self) -> bool: ...
 
     def expire(self) -> None:
         """The deadline has passed."""
@@ -57,6 +61,8 @@ class Site(server.Site):
 
     :ivar channels: the open connections.
     :ivar parsers: spare ones, for the next request of whichever connection.
+    :ivar answered: how many requests have been.
+    :ivar access_log: the ``log`` given.
     :ivar refused: how many requests and connections were refused, by status code.
     :param resource: the root; a leaf answers for every path.
     :param reactor: the clock of all deadlines.
@@ -95,7 +101,8 @@ class Site(server.Site):
         self.drain_idle_until = float("inf")
         self.channels: set[Channel] = set()
         self.parsers: list[MessageParser] = []
-        self._log = log
+        self.access_log = log
+        self.answered = 0
         self.refused: Counter[int] = Counter()
         self._say_after = float("-inf")
         self._per_address: Counter[str] = Counter()
@@ -107,6 +114,7 @@ class Site(server.Site):
         self._date_of = -1
         self._sweeping: IDelayedCall | None = None
         self._drained: list[Deferred[None]] = []
+        self._leaving: tuple[set[Channel], Deferred[None]] | None = None
         self._fresh_id = RequestIds()
 
     # twisted.web.server.Site
@@ -161,6 +169,8 @@ class Site(server.Site):
             self._per_address[host] -= 1
             if not self._per_address[host]:
                 del self._per_address[host]
+        if self._leaving is not None:
+            self._left(channel)
         if not self.channels:
             if not self.numPorts:
                 self._stop_sweeping()
@@ -168,9 +178,10 @@ class Site(server.Site):
 
     def done(self, request: Request) -> None:
         """A response is whole."""
-        if self._log is not None:
+        self.answered += 1
+        if self.access_log is not None:
             try:
-                self._log(request)
+                self.access_log(request)
             except Exception:
                 _log.failure("the access log failed")
 
@@ -242,6 +253,47 @@ class Site(server.Site):
         if not self.channels:
             self._tell_drained()
         return drained
+
+    def leave(self) -> Deferred[None]:
+        """As :meth:`drain`, for those who are connected now, while others come and have one answer each; fires when no
+        connection of today is left."""
+        self.draining = True
+        by = self.seconds() + self.last_word
+        for channel in list(self.channels):
+            channel.drain(by)
+        if self._sweeping is not None:
+            self._sweeping.reset(0)
+        gone: Deferred[None] = Deferred()
+        if self.channels:
+            self._leaving = (set(self.channels), gone)
+        else:
+            gone.callback(None)
+        return gone
+
+    def _left(self, channel: Channel) -> None:
+        assert self._leaving is not None
+        leaving, gone = self._leaving
+        leaving.discard(channel)
+        if not leaving:
+            self._leaving = None
+            if not gone.called:
+                gone.callback(None)
+
+    @property
+    def only_lingers(self) -> bool:
+        """Whether every client that is still connected has its last answer."""
+        return all(channel.is_lingering for channel in self.channels)
+
+    def leave_to_system(self) -> None:
+        """Look after the connections no more: they close when the process turns into another."""
+        self._stop_sweeping()
+
+    def abort_leaving(self) -> int:
+        """Cut what :meth:`leave` waits for; how many connections that were."""
+        leaving = list(self._leaving[0]) if self._leaving is not None else []
+        for channel in leaving:
+            channel.abort()
+        return len(leaving)
 
     def abort(self) -> int:
         """Cut every connection; how many there were."""

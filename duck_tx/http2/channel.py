@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IAddress
@@ -12,6 +12,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from duck_tx.http.outlet import Outlet, outlet_for
+from duck_tx.http.site import Site
 from duck_tx.http2.admission import Admission
 from duck_tx.http2.errors import ConnectionFault, ErrorCode
 from duck_tx.http2.farewell import Farewell
@@ -24,9 +25,6 @@ from duck_tx.http2.limits import Budget, Http2Limits
 from duck_tx.http2.sender import Sender
 from duck_tx.http2.stream import Stream
 from duck_tx.http2.upload import Upload
-
-if TYPE_CHECKING:
-    from duck_tx.http.site import Site
 
 __all__ = ["Http2Channel", "Phase"]
 
@@ -239,6 +237,11 @@ class Http2Channel(Protocol):
         else:
             self._idle_by = self.now() + self._http.keepalive_timeout
             self.wake_at(self._idle_by)
+
+    @property
+    def is_lingering(self) -> bool:
+        """Whether all is said, and the client has only to hang up."""
+        return self.phase == Phase.LINGER and not self.outlet.backlogged
 
     def drain(self, deadline: float) -> None:
         """The site is stopping: a client that may be about to ask for the first time has until ``deadline``, in clock

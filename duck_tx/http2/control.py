@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from duck_tx.http2.errors import ConnectionFault, ErrorCode, StreamFault
 from duck_tx.http2.frames import MAX_WINDOW, Flag, FrameType, Setting, checked_setting, frame, number, settings_in
+from duck_tx.http2.identifiers import Identifiers
+from duck_tx.http2.limits import Budget
+from duck_tx.http2.sender import Sender
+from duck_tx.http2.stream import Stream
 
-if TYPE_CHECKING:
-    from duck_tx.http2.channel import Http2Channel
-
-__all__ = ["Control"]
+__all__ = ["Control", "Controlled"]
 
 _SETTINGS_FOR_ONE = 8
 """Settings in a frame that cost the client as much as another frame."""
@@ -21,10 +22,28 @@ _SETTINGS_FOR_ONE = 8
 _ACKNOWLEDGED = frame(FrameType.SETTINGS, Flag.ACK, 0)
 
 
+class Controlled(Protocol):
+    """The channel, as far as these frames concern it."""
+
+    sender: Sender
+    streams: dict[int, Stream]
+    identifiers: Identifiers
+    budget: Budget
+
+    def settings_acknowledged(self) -> None:
+        """The client knows our settings."""
+
+    def ping_acknowledged(self, payload: bytes) -> None:
+        """The client has seen all that was sent before that PING."""
+
+    def client_leaves(self) -> None:
+        """The client wants no more."""
+
+
 class Control:
     """Takes them.  Each is paid for from the client's budget, whatever is in it."""
 
-    def __init__(self, channel: Http2Channel) -> None:
+    def __init__(self, channel: Controlled) -> None:
         self._channel = channel
         self._sender = channel.sender
         self._streams = channel.streams

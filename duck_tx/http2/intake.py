@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from duck_tx.http.head import Rejected
-from duck_tx.http2.control import Control
+from duck_tx.http2.admission import Admission
+from duck_tx.http2.control import Control, Controlled
 from duck_tx.http2.decode import BlockDecoder, Field
 from duck_tx.http2.errors import ConnectionFault, ErrorCode, StreamFault
 from duck_tx.http2.fields import Malformed, check_trailers, judge, request_head, too_large
@@ -14,10 +15,8 @@ from duck_tx.http2.frames import Flag, FrameType, header_block, unpadded, window
 from duck_tx.http2.identifiers import End
 from duck_tx.http2.limits import Http2Limits
 from duck_tx.http2.request import Http2Request
-from duck_tx.http2.stream import Stream
-
-if TYPE_CHECKING:
-    from duck_tx.http2.channel import Http2Channel
+from duck_tx.http2.sender import Sender
+from duck_tx.http2.stream import Connection, Stream
 
 __all__ = ["Intake"]
 
@@ -26,13 +25,29 @@ _FOR_ALL = frozenset(range(FrameType.CONTINUATION + 1)) - {FrameType.DATA, Frame
 """Types of frames whose size changes what the rest of the connection means, or is fixed."""
 
 
+class Owner(Connection, Controlled, Protocol):
+    """The channel, as far as its intake knows it."""
+
+    sender: Sender
+    admission: Admission
+
+    def now(self) -> float:
+        """Clock seconds."""
+
+    def greeted(self) -> None:
+        """The client has begun."""
+
+    def await_body(self, stream: Stream, length: int | None, now: float) -> None:
+        """Take the body of a request."""
+
+
 class Intake:
     """Takes the frames of a client, each by the state that its stream is in.
 
     :ivar block_open: a header block has begun, and its end has not come.
     """
 
-    def __init__(self, channel: Http2Channel, limits: Http2Limits) -> None:
+    def __init__(self, channel: Owner, limits: Http2Limits) -> None:
         self._channel = channel
         self._sender = channel.sender
         self._streams = channel.streams

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from duck_tx.http.headers import NO_BODY
 from duck_tx.http.request import Request
 from duck_tx.http.response import Block
 from duck_tx.http2.encode import encoded_fields, encoded_length, encoded_status
-
-if TYPE_CHECKING:
-    from duck_tx.http2.stream import Stream
+from duck_tx.http2.stream import Stream
 
 __all__ = ["Http2Request"]
 

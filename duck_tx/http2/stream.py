@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IAddress
@@ -12,17 +12,15 @@ from twisted.python.failure import Failure
 
 from duck_tx.http.head import Rejected
 from duck_tx.http.outlet import Outlet
+from duck_tx.http.request import Request
 from duck_tx.http.response import error_text
+from duck_tx.http.site import Channel, Site
 from duck_tx.http2.encode import encoded_fields, encoded_length, encoded_status
 from duck_tx.http2.errors import ErrorCode
 from duck_tx.http2.flow import Patience
+from duck_tx.http2.upload import Upload
 
-if TYPE_CHECKING:
-    from duck_tx.http2.channel import Http2Channel
-    from duck_tx.http2.request import Http2Request
-    from duck_tx.http2.upload import Upload
-
-__all__ = ["Stream", "StreamOutlet"]
+__all__ = ["Connection", "Stream", "StreamOutlet"]
 
 _log = Logger()
 _NEVER = float("inf")
@@ -31,6 +29,41 @@ _WAITING_AT_MOST = 65_536
 
 _NOTHING: deque[memoryview] = deque()
 _PLAIN_TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
+
+
+class Sending(Protocol):
+    """The sender, as far as a stream knows it."""
+
+    def respond(self, stream: Stream, block: bytes, body: bytes) -> None:
+        """Send a whole response."""
+
+    def begin(self, stream: Stream, block: bytes) -> None:
+        """Send the head of one."""
+
+    def put(self, stream: Stream, data: bytes) -> None:
+        """Send a piece of content when its turn comes."""
+
+    def end(self, stream: Stream) -> None:
+        """Say that nothing more will come."""
+
+    def forget(self, stream: Stream) -> None:
+        """Send nothing more."""
+
+
+class Connection(Channel, Protocol):
+    """The channel, as far as its streams know it."""
+
+    site: Site
+    transport: Any
+
+    @property
+    def sender(self) -> Sending: ...
+    def getHost(self) -> IAddress: ...
+    def reset(self, stream_id: int, code: ErrorCode) -> None:
+        """Reset a stream."""
+
+    def closed(self, stream: Stream) -> None:
+        """A stream is over."""
 
 
 class StreamOutlet(Outlet):
@@ -66,7 +99,7 @@ class Stream:
     :ivar patience: with a client that gives no window, once that has happened.
     """
 
-    request: Http2Request | None = None
+    request: Request | None = None
     pieces: deque[memoryview] = _NOTHING
     open = True
     upload: Upload | None = None
@@ -78,7 +111,7 @@ class Stream:
     _over = False
     _outlet: StreamOutlet | None = None
 
-    def __init__(self, channel: Http2Channel, stream_id: int, window: int) -> None:
+    def __init__(self, channel: Connection, stream_id: int, window: int) -> None:
         self._channel = channel
         self._sender = channel.sender
         self.site = channel.site
@@ -140,7 +173,7 @@ class Stream:
         self.pieces.append(memoryview(data))
         self.waiting += len(data)
 
-    def request_done(self, request: Http2Request) -> None:
+    def request_done(self, request: Request) -> None:
         """The response is whole, or as much of it as there will be."""
         if request is not self.request:
             return

@@ -92,6 +92,8 @@ def server_context(credential: Credential, policy: Policy) -> SSL.Context:
     def select(connection: SSL.Connection, spoken: list[bytes]) -> bytes | object:
         for protocol in offered:
             if protocol in spoken:
+                # Where the handshake finds it without asking OpenSSL.
+                connection.set_app_data(protocol)
                 return protocol
         # A client that speaks none of them is refused (RFC 7301 3.2).
         raise SSL.Error([("", "", "no application protocol")])

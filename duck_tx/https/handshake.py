@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Any
+from typing import Protocol as Interface
 
 from OpenSSL import SSL
 from twisted.internet import main
@@ -13,11 +15,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from duck_tx.http.response import error_page
+from duck_tx.http.site import Site
 from duck_tx.https.hello import LONGEST, Hello, NotTLS, read_hello
-
-if TYPE_CHECKING:
-    from duck_tx.https.factory import TLSFactory
-    from duck_tx.https.transport import TLSTransport
+from duck_tx.https.transport import TLSTransport
 
 __all__ = ["Handshake"]
 
@@ -25,6 +25,25 @@ _UNRECOGNIZED_NAME = b"\x15\x03\x03\x00\x02\x02\x70"
 """The fatal alert of that name as a record (RFC 8446 6, RFC 6066 3)."""
 
 _SENTENCE = "This port speaks HTTPS: use an address that begins with https://."
+
+
+class Rules(Interface):
+    """What handshakes have in common.
+
+    :ivar site: counts them among its connections.
+    :ivar timeout: seconds for one.
+    :ivar failed: how many failed, by the reason.
+    """
+
+    site: Site
+    timeout: float
+    failed: Counter[str]
+
+    def context_for(self, hello: Hello) -> SSL.Context | None:
+        """What answers ``hello``; ``None`` if that name is refused."""
+
+    def protocol_for(self, alpn: bytes) -> Protocol | None:
+        """What is spoken after ``alpn`` was agreed on; ``None`` for nothing."""
 
 
 class Handshake(Protocol):
@@ -44,8 +63,9 @@ class Handshake(Protocol):
     _seen = 0
     _wanted = 1
     _is_over = False
+    is_lingering = False
 
-    def __init__(self, factory: TLSFactory) -> None:
+    def __init__(self, factory: Rules) -> None:
         self._factory = factory
         self._site = factory.site
 
@@ -82,6 +102,8 @@ class Handshake(Protocol):
         if self._is_over:
             return self._read_away()
         if self._tls is not None:
+            # What ends the handshake leaves together with the first answer: session tickets are in no hurry.
+            self.transport.hold()
             return self._shake_hands(self._tls)
         try:
             hello = self._look()
@@ -94,7 +116,9 @@ class Handshake(Protocol):
         context = self._factory.context_for(hello)
         if context is None:
             return self._refuse_name()
-        tls = self._tls = SSL.Connection(context, self.transport.socket)
+        # Long certificates would wait for an acknowledgement half-way.
+        self.transport.setTcpNoDelay(True)
+        tls = self._tls = _Connection(context, self.transport.socket)
         tls.set_accept_state()
         return self._shake_hands(tls)
 
@@ -138,15 +162,17 @@ class Handshake(Protocol):
         try:
             tls.do_handshake()
         except SSL.WantReadError:
+            self.transport.let_go()
             return None
         except SSL.WantWriteError:
+            self.transport.let_go()
             self.transport.startWriting()
             return None
         except SSL.Error as error:
             self._factory.failed[_kind(error)] += 1
             return main.CONNECTION_LOST
         self._tls = None
-        protocol = self._factory.protocol_for(tls.get_alpn_proto_negotiated())
+        protocol = self._factory.protocol_for(tls.get_app_data() or b"")
         if protocol is None:
             with suppress(SSL.Error):
                 tls.shutdown()
@@ -193,6 +219,15 @@ class Handshake(Protocol):
             return None
         except OSError:
             return main.CONNECTION_LOST
+
+
+class _Connection(SSL.Connection):
+    """Does not ask OpenSSL what went wrong where nothing did: each call of it lets other threads take the interpreter,
+    which then has to be won back."""
+
+    def _raise_ssl_error(self, ssl: Any, result: int) -> None:
+        if result <= 0:
+            super()._raise_ssl_error(ssl, result)
 
 
 def _kind(error: SSL.Error) -> str:

@@ -42,6 +42,7 @@ class CertificateService(Service):
     :param state_directory: has those of ACME and of development in it.
     :param names: what the server is called, the public name first.
     :param is_development: asked at the start, where the settings name no certificate.
+    :param watches: look at the files again and again, and log what is found; otherwise another process does both.
     :param today: the time of day, with its zone.
     """
 
@@ -54,6 +55,7 @@ class CertificateService(Service):
         state_directory: Path,
         names: Sequence[str],
         is_development: Callable[[], bool],
+        watches: bool = True,
         today: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._clock = clock
@@ -62,6 +64,7 @@ class CertificateService(Service):
         self._state_directory = state_directory
         self._names = tuple(names)
         self._is_development = is_development
+        self._watches = watches
         self._today = today
         self._watch = self._new_watch()
         self._is_loaded = False
@@ -119,6 +122,8 @@ class CertificateService(Service):
         if not self._watch.credentials:
             self._serve([self._made_here()])
         super().startService()
+        if not self._watches:
+            return
         self._tell_ends()
         self._keys_since = self._clock.seconds()
         self._next = self._clock.callLater(self._settings.watch_interval, self._look)
@@ -151,7 +156,8 @@ class CertificateService(Service):
         """
         settings = self._settings
         if settings.acme.email is not None:
-            _log.info("a stand-in certificate is shown until one has been issued")
+            if self._watches:
+                _log.info("a stand-in certificate is shown until one has been issued")
             return stand_in(settings.acme.names or self._names, now=self._today())
         if settings.folder is not None:
             raise SSLError(
@@ -165,7 +171,8 @@ class CertificateService(Service):
             )
         directory = self._state_directory / "development"
         made = development(directory, self._names, now=self._today())
-        _log.warn("{notice}", notice=notice(directory))
+        if self._watches:
+            _log.warn("{notice}", notice=notice(directory))
         return made
 
     # While it runs.
@@ -226,7 +233,7 @@ class CertificateService(Service):
         known = self.store.credentials
         self.store.use(credentials)
         for each in credentials:
-            if each not in known:
+            if each not in known and self._watches:
                 _log.info(
                     "{source}: serving the certificate for {names}, valid until {end}",
                     source=each.source,
@@ -236,6 +243,8 @@ class CertificateService(Service):
 
     def _warn(self, others: Iterable[str], watch: Watch, now: datetime) -> None:
         """Log what is not as it should be, each line once as long as it holds."""
+        if not self._watches:
+            return
         credentials = watch.credentials
         lines = [*others, *(line for each in credentials for line in concerns(each, now))]
         lines += [line for pair in watch.pairs if (line := exposed(pair.key_file))]

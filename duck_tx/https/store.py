@@ -35,6 +35,7 @@ class CertificateStore:
 
     :param make_context: makes the context that shows a credential; raises :class:`SSLError`.
     :param strict: whoever asks for no name, or for one that no certificate is for, gets no context.
+    :ivar changed: called when other contexts are in use than before.
     :ivar challenges: contexts that answer a certificate authority's challenges, by name; they are not looked at here.
     """
 
@@ -42,6 +43,7 @@ class CertificateStore:
         self._make_context = make_context
         self._strict = strict
         self._served = _Served()
+        self.changed: Callable[[], object] = lambda: None
         self.challenges: dict[str, SSL.Context] = {}
 
     @property
@@ -92,6 +94,7 @@ class CertificateStore:
             if not credential.is_development:
                 own.update(names)
         self._served = _Served(tuple(credentials), contexts, exact, wild, frozenset(own))
+        self.changed()
 
     def context_for(self, name: str | None) -> SSL.Context | None:
         """The context for the name that a client asks for (SNI, RFC 6066 3).

@@ -7,12 +7,14 @@ same turn of the reactor.
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import main
+from twisted.internet.address import IPv6Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.tcp import Server
+from twisted.internet.tcp import Connection, Server
 from twisted.python.failure import Failure
 
 __all__ = ["TLSTransport"]
@@ -23,6 +25,9 @@ _RECORD = 16_384
 _RECORDS_AT_ONCE = 4
 _DONE = Failure(main.CONNECTION_DONE)
 _WANTS = (SSL.WantReadError, SSL.WantWriteError)
+_TCP = int(socket.IPPROTO_TCP)
+_CORK: int | None = getattr(socket, "TCP_CORK", None)
+"""The option of Linux that keeps a segment back until it is full; elsewhere all leaves as it is written."""
 
 
 class TLSTransport(Server):
@@ -34,6 +39,26 @@ class TLSTransport(Server):
 
     _tls: SSL.Connection | None = None
     _says_goodbye = False
+    _holding = False
+    _closes_next = False
+
+    def __init__(self, skt: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any) -> None:
+        # As ``Server`` does it, without writing down names for a log that will hardly ever ask for them.
+        Connection.__init__(self, skt, protocol, reactor)
+        if len(client) != 2:
+            self._addressType = IPv6Address
+        self.client = client
+        self.server = server
+        self.sessionno = sessionno
+        self.hostname = client[0]
+        self.startReading()
+        self.connected = 1
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} #{self.sessionno} from {self.hostname}>"
+
+    def logPrefix(self) -> str:
+        return f"TLS,{self.sessionno},{self.hostname}"
 
     def secured(self, tls: SSL.Connection, protocol: Any) -> None:
         """The handshake is done: from now on ``protocol`` is spoken."""
@@ -46,9 +71,35 @@ class TLSTransport(Server):
             why = self.doRead()
             if why is not None:
                 self.connectionLost(Failure(why))
-        if self.connected:
-            # Only now: the session tickets before leave in one packet with the first response, if that was quick.
-            self.setTcpNoDelay(True)
+
+    # What leaves together.
+
+    def hold(self) -> None:
+        """Have what is sent from now on wait for what follows, to leave in as few packets as possible: for the next
+        :meth:`send_now`, for the end, or until the client has said all for now; for 0.2 s at most."""
+        if not self._holding:
+            self._holding = True
+            self._cork(1)
+
+    def let_go(self) -> None:
+        """Send what was held."""
+        if self._holding:
+            self._holding = False
+            self._cork(0)
+
+    def _cork(self, value: int) -> None:
+        if _CORK is not None:
+            try:
+                self.socket.setsockopt(_TCP, _CORK, value)
+            except OSError:
+                # A Unix socket has no such option.
+                return
+
+    def close_next(self) -> None:
+        """What is sent from now on is the last: it may leave together with the goodbye."""
+        if self._tls is not None:
+            self._closes_next = True
+            self.hold()
 
     def getHandle(self) -> Any:
         """The TLS connection, as from other TLS transports of Twisted; the socket until the handshake is done."""
@@ -72,6 +123,9 @@ class TLSTransport(Server):
         except SSL.Error as error:
             self._says_goodbye = False
             raise ConnectionResetError(str(error)) from None
+        finally:
+            if self._holding and not self._closes_next:
+                self.let_go()
 
     def _send_records(self, tls: SSL.Connection, data: memoryview) -> int:
         sent = 0
@@ -93,6 +147,8 @@ class TLSTransport(Server):
             try:
                 data = tls.recv(_RECORD)
             except _WANTS:
+                # Before TLS 1.3, the client waits for the last word of the handshake.
+                self.let_go()
                 return None
             except SSL.ZeroReturnError:
                 return main.CONNECTION_DONE
@@ -130,11 +186,11 @@ class TLSTransport(Server):
 
     def startReading(self) -> None:
         self._reading = True
-        super().startReading()
+        self.reactor.addReader(self)
 
     def stopReading(self) -> None:
         self._reading = False
-        super().stopReading()
+        self.reactor.removeReader(self)
 
     # The end.
 
@@ -143,6 +199,8 @@ class TLSTransport(Server):
         if not self._says_goodbye or self._tls is None:
             return
         self._says_goodbye = False
+        # Our side of the connection is shut next, which sends it.
+        self.hold()
         try:
             self._tls.shutdown()
         except SSL.Error:

@@ -35,6 +35,12 @@ class Ending:
     status: int | None
     signal: int | None = None
 
+    @classmethod
+    def of(cls, reason: Failure) -> Ending:
+        """What Twisted says of it."""
+        error: Any = reason.value
+        return cls(0) if isinstance(error, ProcessDone) else cls(error.exitCode, error.signal)
+
     @property
     def is_clean(self) -> bool:
         return self.status == 0
@@ -136,8 +142,7 @@ class Child(ProcessProtocol):
         forgotten = self._pace.end()
         if forgotten:
             self._output("stdout", f"({forgotten} more lines are left out)")
-        error: Any = reason.value
-        self._ended(Ending(0) if isinstance(error, ProcessDone) else Ending(error.exitCode, error.signal))
+        self._ended(Ending.of(reason))
 
     def _pause(self) -> None:
         if not self._has_exited:

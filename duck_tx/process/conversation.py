@@ -27,6 +27,7 @@ from duck_tx.process.message import (
     as_json,
     gathered,
     spread,
+    unknown,
 )
 from duck_tx.process.promise import settled
 from duck_tx.process.unixsocket import peer_of
@@ -246,7 +247,7 @@ class Conversation(amp.BinaryBoxProtocol, amp.CommandLocator, TimeoutMixin):
             act = self._verbs.get(verb)
             if act is None:
                 known = ", ".join(sorted(self._verbs))
-                raise ApplicationError(f"{self._name} does not know what {verb!r} is; it knows {known}.")
+                raise ApplicationError(f"{self._name} {unknown(verb)}; it knows {known}.")
             return {ANSWER.decode(): as_json(await settled(act(arguments_of(arguments))))}
         except ApplicationError as error:
             raise ApplicationError(str(error)[:_LONGEST_REFUSAL]) from error

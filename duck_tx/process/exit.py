@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-__all__ = ["exit_by", "exit_with"]
+__all__ = ["exit_by", "exit_through", "exit_with"]
 
 
 def exit_with(status: int) -> None:
@@ -28,6 +28,15 @@ def exit_by(number: signal.Signals) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)
     _last.act = partial(os.kill, os.getpid(), number)
     raise SystemExit(128 + number)
+
+
+def exit_through(act: Callable[[], object]) -> None:
+    """Have the end of this process be that ``act`` is called, after all else that Python does at exit.
+
+    :param act: what it needs has to be among its arguments and defaults, as the names of its module may be gone by
+        then.  Nobody else may hold on to something of this module meanwhile.
+    """
+    _last.act = act
 
 
 class _Last:

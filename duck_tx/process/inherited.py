@@ -14,7 +14,19 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-__all__ = ["Found", "InheritedSockets", "Match", "Wanted", "handed_on", "inherited", "look_at", "matched", "numbers"]
+__all__ = [
+    "Found",
+    "InheritedSockets",
+    "Match",
+    "Wanted",
+    "handed_on",
+    "inherited",
+    "look_at",
+    "matched",
+    "named",
+    "numbers",
+    "without",
+]
 
 _log = Logger()
 
@@ -135,6 +147,17 @@ def _free_name(name: str, taken: Mapping[str, object]) -> str:
     return free
 
 
+def without(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what hands sockets over."""
+    return {name: value for name, value in environ.items() if name not in _ALL}
+
+
+def named(descriptors: Mapping[str, int]) -> dict[str, str]:
+    """The variables by which a process finds descriptors that it will have: under the same numbers, open, and by
+    these names."""
+    return {_OWN: ":".join(f"{name}={number}" for name, number in descriptors.items())} if descriptors else {}
+
+
 def handed_on(sockets: Mapping[str, socket.socket]) -> dict[str, str]:
     """The variables by which a process that this one starts, or turns into by exec, inherits ``sockets``.
 
@@ -142,7 +165,7 @@ def handed_on(sockets: Mapping[str, socket.socket]) -> dict[str, str]:
     """
     for sock in sockets.values():
         sock.set_inheritable(True)
-    return {_OWN: ":".join(f"{name}={sock.fileno()}" for name, sock in sockets.items())}
+    return named({name: sock.fileno() for name, sock in sockets.items()})
 
 
 def look_at(sock: socket.socket) -> Found:

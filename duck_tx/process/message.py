@@ -26,6 +26,7 @@ __all__ = [
     "as_json",
     "gathered",
     "spread",
+    "unknown",
 ]
 
 SOCKET = "control.sock"
@@ -69,6 +70,11 @@ def arguments_of(text: bytes) -> Mapping[str, Any]:
     if not isinstance(arguments, dict):
         raise ApplicationError("the arguments are no JSON object.")
     return arguments
+
+
+def unknown(verb: str) -> str:
+    """What a refusal says where the server does not know the verb; clients of every version look for it."""
+    return f"does not know what {verb!r} is"
 
 
 def spread(name: bytes, value: bytes) -> dict[bytes, bytes]:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import msgspec
 from twisted.application.service import Service
+from twisted.logger import Logger
 
 from duck_tx.errors import ApplicationError
 
 __all__ = ["MetaService", "check_state_directory", "make_state_directory"]
 
+_log = Logger()
 _MEND = "Choose another with --state-dir."
 
 
@@ -51,6 +53,8 @@ def make_state_directory(path: Path) -> Path:
 class MetaService(Service):
     """Writes the metadata when everything is up, and removes it on stop.
 
+    It is for others: a server whose metadata cannot be written serves all the same, and says so in the log.
+
     :param directory: the state directory.
     :param describe: gives the metadata of this moment.
     """
@@ -58,14 +62,15 @@ class MetaService(Service):
     def __init__(self, directory: Path, describe: Callable[[], Mapping[str, object]]) -> None:
         self._path = directory / "meta.json"
         self._describe = describe
+        self._is_written = False
 
     def startService(self) -> None:
-        """Write the metadata.
-
-        :raises ApplicationError: as :meth:`record`.
-        """
+        """Write the metadata."""
         super().startService()
-        self.record()
+        try:
+            self.record()
+        except ApplicationError as error:
+            _log.warn("the site is served without metadata: {error}", error=error)
 
     def record(self) -> Mapping[str, object]:
         """Write the metadata, so that a reader finds either the old or the new, whole.
@@ -82,11 +87,33 @@ class MetaService(Service):
             with suppress(OSError):
                 aside.unlink()
             raise ApplicationError(f"{self._path} cannot be written: {error.strerror}. {_MEND}") from error
+        self._is_written = True
         return found
 
     def stopService(self) -> None:
         """Remove the metadata, unless another server has begun to use the directory since."""
         super().stopService()
-        with suppress(OSError, msgspec.DecodeError, AttributeError):
-            if msgspec.json.decode(self._path.read_bytes()).get("pid") == os.getpid():
+        was_written, self._is_written = self._is_written, False
+        if not was_written:
+            return
+        try:
+            if _writer_of(self._path) == os.getpid():
                 self._path.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            _log.warn("{path} is gone: the state directory was changed while the server ran", path=self._path)
+        except OSError as error:
+            # So is the control socket, most likely. That is as harmless, and not worth another line.
+            _log.warn(
+                "{path} stays, as it cannot be removed: {error}. The next server in this state directory replaces it.",
+                path=self._path,
+                error=error.strerror,
+            )
+
+
+def _writer_of(path: Path) -> object:
+    """The pid in somebody's metadata; ``None``, if it is none."""
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+    except msgspec.DecodeError:
+        return None
+    return found.get("pid") if isinstance(found, dict) else None

@@ -11,13 +11,25 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-__all__ = ["WATCHDOG", "NotifyService", "notify_address", "ready", "reloading", "stopping", "watchdog_interval"]
+__all__ = [
+    "VARIABLES",
+    "WATCHDOG",
+    "NotifyService",
+    "notify_address",
+    "ready",
+    "reloading",
+    "stopping",
+    "watchdog_interval",
+]
 
 _log = Logger()
 _AGAIN = 0.1
 """Seconds to wait for a supervisor that has too much unread."""
 
 WATCHDOG = b"WATCHDOG=1"
+
+VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""By which a supervisor says what it wants to hear."""
 
 
 def ready(pid: int, status: str) -> bytes:
@@ -92,6 +104,7 @@ class NotifyService(Service):
         self._unsent: list[bytes] = []
         self._next_try: Any = None
         self._next_sign: Any = None
+        self._is_reloading = False
 
     def startService(self) -> None:
         """Say that everything is up, and give signs of life from now on."""
@@ -110,8 +123,12 @@ class NotifyService(Service):
             self._give_sign()
 
     def stopService(self) -> None:
-        """Say that the stop has begun."""
+        """Say that the stop has begun.  In a reload it is none: signs of life are given until the process ends."""
         super().stopService()
+        if not self._is_reloading:
+            self._end()
+
+    def _end(self) -> None:
         if self._next_sign is not None:
             self._next_sign.cancel()
             self._next_sign = None
@@ -127,11 +144,20 @@ class NotifyService(Service):
 
     def say_ready(self) -> None:
         """Say that everything is up."""
+        self._is_reloading = False
         self._send(ready(os.getpid(), self._status()))
 
     def say_reloading(self) -> None:
-        """Say that a reload has begun; :meth:`say_ready` has to follow."""
+        """Say that a reload has begun; :meth:`say_ready`, here or in the next life, or :meth:`stop_instead` has to
+        follow."""
+        self._is_reloading = True
         self._send(reloading(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000, "reloading"))
+
+    def stop_instead(self) -> None:
+        """Have the stop that is under way, or will be, be one after all."""
+        was_reloading, self._is_reloading = self._is_reloading, False
+        if was_reloading and not self.running:
+            self._end()
 
     def _give_sign(self) -> None:
         assert self._interval is not None

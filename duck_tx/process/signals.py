@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-__all__ = ["Action", "Handler", "SignalService"]
+__all__ = ["Action", "Handler", "SignalService", "free"]
 
 _log = Logger()
 _STUCK = 1.0
@@ -19,6 +20,13 @@ _STUCK = 1.0
 
 Handler = Callable[[int, Any], object]
 Action = Callable[[Handler | None], object]
+
+
+def free(number: signal.Signals) -> None:
+    """Stop ignoring a signal, where the life before has left it so: ``twistd`` takes one only if it is free."""
+    if signal.getsignal(number) == signal.SIG_IGN:
+        with suppress(ValueError):
+            signal.signal(number, signal.SIG_DFL)
 
 
 class SignalService(Service):
@@ -39,6 +47,7 @@ class SignalService(Service):
         self._takes = False
         self._waiting_since: float | None = None
         self._earlier: dict[signal.Signals, Any] = {}
+        self._ignored_later: set[signal.Signals] = set()
 
     def startService(self) -> None:
         """Take the signals over, if that is to be done at the start."""
@@ -82,11 +91,17 @@ class SignalService(Service):
             # Python's own for SIGINT would only raise KeyboardInterrupt into the reactor.
             action(earlier if callable(earlier) and earlier is not signal.default_int_handler else None)
 
+    def ignore_later(self, *numbers: signal.Signals) -> None:
+        """Have a stop leave these ignored, where their earlier handlers would end the process."""
+        self._ignored_later.update(numbers)
+
     def stopService(self) -> None:
         """Put the earlier handlers back, unless somebody has taken the signals over from us."""
         super().stopService()
         self._takes = False
         for number, handler in self._earlier.items():
             if signal.getsignal(number) == self.handle:
-                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+                back = signal.SIG_IGN if number in self._ignored_later else handler
+                signal.signal(number, back if back is not None else signal.SIG_DFL)
         self._earlier.clear()
+        self._ignored_later.clear()

@@ -52,6 +52,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="domain", short="d", key="server.domain", metavar="NAME"),
     Option(name="ipv6", key="server.uses_ipv6", flag=True),
     Option(name="workers", key="server.workers", metavar="N|auto"),
+    Option(name="processes", key="server.force_worker_processes", flag=True),
     Option(name="threads", key="gateway.threads", metavar="N"),
     Option(name="project", key="gateway.project", metavar="DIR"),
     Option(name="django-settings", key="gateway.django_settings", metavar="MODULE"),
@@ -72,6 +73,18 @@ OPTIONS: tuple[Option, ...] = (
         key="log.format",
         metavar="FORMAT",
         text="Form of a line of the access log: combined or json.",
+    ),
+    Option(
+        name="reload",
+        key="reload.enabled",
+        flag=True,
+        text="Start anew when code or settings are edited, and refresh the pages in browsers.",
+    ),
+    Option(
+        name="no-reload",
+        key="reload.enabled",
+        flag=False,
+        text="Do not watch files, whatever server.debug says.",
     ),
 )
 

@@ -24,6 +24,7 @@ from duck_tx.settings.sections.http2 import Http2Settings
 from duck_tx.settings.sections.https import AcmeSettings, CertificateSettings, HttpsSettings
 from duck_tx.settings.sections.log import LogSettings
 from duck_tx.settings.sections.proxy import ProxySettings
+from duck_tx.settings.sections.reload import ReloadSettings
 from duck_tx.settings.sections.server import ServerSettings
 from duck_tx.settings.sections.sidecars import SidecarSettings
 
@@ -37,6 +38,7 @@ __all__ = [
     "HttpsSettings",
     "LogSettings",
     "ProxySettings",
+    "ReloadSettings",
     "ServerSettings",
     "Settings",
     "SidecarSettings",
@@ -54,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proxy: ProxySettings = field(default_factory=ProxySettings)
     content: ContentSettings = field(default_factory=ContentSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    reload: ReloadSettings = field(default_factory=ReloadSettings)
     sidecars: Annotated[
         tuple[SidecarSettings, ...],
         Meta(

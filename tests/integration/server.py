@@ -133,6 +133,8 @@ class Server:
             "EXAMPLE_DATA": str(self.data),
             "DUCK_SERVER__STATE_DIR": str(self.state),
             "DUCK_SERVER__PORT": "0",
+            # Where a test turns debug on, it is not for this; an option still wins.
+            "DUCK_RELOAD__ENABLED": "0",
             "DUCK_TEST_MARK": self._mark,
         }
         for name, value in changes.items():
@@ -325,16 +327,29 @@ class Server:
             ]
         return left
 
+    @property
+    def processes(self) -> list[int]:
+        """Those of the session that the server began, as far as they live."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            # Processes come and go.
+            with suppress(OSError):
+                state, *_, session = path.read_text().rpartition(")")[2].split()[:4]
+                if self._process is not None and int(session) == self._process.pid and state != "Z":
+                    found.append(int(path.parent.name))
+        return found
+
     def _marked(self) -> list[int]:
         """Processes that the server started, itself included, as far as they live."""
         mark = f"DUCK_TEST_MARK={self._mark}".encode()
-        found = []
+        # One that has given itself a title has lost the mark, and a daemon has left the session.
+        found = self.processes
         for path in Path("/proc").glob("[0-9]*/environ"):
             # Processes come and go, and some are others'.
             with suppress(OSError):
                 if mark in path.read_bytes():
                     found.append(int(path.parent.name))
-        return found
+        return sorted(set(found))
 
 
 def serve(

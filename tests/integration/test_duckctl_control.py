@@ -7,60 +7,15 @@ import os
 import pty
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
-from typing import Any
 
 from duck_tx.cli.ask import call
 from duck_tx.errors import ApplicationError
-from tests.case import UnitTestCase
-from tests.integration.server import CHECKOUT
+from tests.integration.duckctl_case import DuckctlCase
+from tests.integration.server import wait_until
 
 
-class _Case(UnitTestCase):
-    def setUp(self) -> None:
-        self.directory = Path(mkdtemp(prefix="duck-test-")).resolve()
-        self.addCleanup(rmtree, self.directory)
-        self.state = self.directory / ".duck"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DUCK_", "DJANGO_"))}
-        kept.pop("NO_COLOR", None)
-        self.environ = kept | {"PYTHONPATH": str(CHECKOUT), "TERM": "xterm"}
-
-    def begin(self, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | streams
-        process = subprocess.Popen(
-            [sys.executable, "-m", *arguments], cwd=self.directory, env=self.environ, text=True, **streams
-        )
-        if process.stdout is not None:
-            self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
-    def line(self, process: subprocess.Popen[str]) -> str:
-        assert process.stdout is not None
-        return process.stdout.readline().strip()
-
-    def serve(self, *options: str) -> subprocess.Popen[str]:
-        """A server that is ready."""
-        process = self.begin("tests.integration.control_only", str(self.state), *options)
-        self.assertEqual(self.line(process), "ready")
-        return process
-
-    def duckctl(self, *arguments: str) -> tuple[int, str]:
-        """Exit status, and all that was said."""
-        process = self.begin("duck_tx.cli", *arguments)
-        said, _ = process.communicate(timeout=60)
-        return process.returncode, said
-
-    def nobody_there(self) -> str:
-        return f"no server uses the state directory {self.state}.\n"
-
-
-class StatusTests(_Case):
+class StatusTests(DuckctlCase):
     def test_one_that_runs_is_told_about_with_status_0(self) -> None:
         server = self.serve()
         status, said = self.duckctl("status")
@@ -119,7 +74,7 @@ class StatusTests(_Case):
         self.assertRegex(said, r"^duckctl: the server \(pid \d+\) went away before it had answered\.\n$")
 
 
-class StopTests(_Case):
+class StopTests(DuckctlCase):
     def test_when_it_says_so_the_process_is_gone(self) -> None:
         for seconds in ("0", "0.3"):
             server = self.serve(seconds)
@@ -127,6 +82,11 @@ class StopTests(_Case):
             self.assertEqual(server.poll(), 0)
             self.assertEqual(list(self.state.iterdir()), [])
         self.assertEqual(self.duckctl("stop"), (3, f"duckctl: {self.nobody_there()}"))
+
+    def test_json_says_who_it_was(self) -> None:
+        server = self.serve()
+        status, said = self.duckctl("stop", "--json")
+        self.assertEqual((status, json.loads(said)), (0, {"stopped": True, "pid": server.pid}))
 
     def test_one_that_takes_longer_than_one_waits_is_still_there_with_status_1(self) -> None:
         server = self.serve("2")
@@ -137,10 +97,18 @@ class StopTests(_Case):
         self.assertEqual(server.wait(60), 0)
 
     def test_two_who_stop_it_both_see_its_end(self) -> None:
-        server = self.serve("0.5")
+        server = self.serve("0.2")
+        # It lets both come before it does anything.
+        server.send_signal(signal.SIGSTOP)
         both = [self.begin("duck_tx.cli", "stop") for _ in range(2)]
+        wait_until(lambda: self.ends_of_the_socket() == 3, 60, "both are connected")
+        server.send_signal(signal.SIGCONT)
         self.assertEqual([process.wait(60) for process in both], [0, 0])
         self.assertEqual(server.wait(60), 0)
+
+    def ends_of_the_socket(self) -> int:
+        """The one that listens, and one for each connection; to the system they have the name that it was made by."""
+        return Path("/proc/net/unix").read_text().count(f" {self.state}/control.sock.")
 
     def test_a_time_that_is_none_is_a_line_and_2(self) -> None:
         for wrong in ("soon", "-1", "inf", "nan"):
@@ -149,7 +117,36 @@ class StopTests(_Case):
             self.assertIn(f"'{wrong}' is no number of seconds", said)
 
 
-class CertificatesTests(_Case):
+class TroubleTests(DuckctlCase):
+    def test_a_server_of_an_earlier_version_is_told_as_one(self) -> None:
+        server = self.serve()
+        self.assertEqual(
+            self.duckctl("restart"),
+            (
+                1,
+                f"duckctl: the server (pid {server.pid}) is of another version, which does not know 'restart'. "
+                "Stop it and start it anew.\n",
+            ),
+        )
+
+    def test_a_directory_that_one_may_not_look_into_is_a_line_and_1(self) -> None:
+        self.serve()
+        self.state.chmod(0)
+        self.addCleanup(self.state.chmod, 0o700)
+        for command in ("status", "restart"):
+            process = self.begin("tests.integration.deprived", "rights", "-m", "duck_tx.cli", command)
+            said, _ = process.communicate(timeout=60)
+            self.assertEqual(
+                (process.returncode, said),
+                (
+                    1,
+                    f"duckctl: {self.state}/control.sock: Permission denied. "
+                    "Only the user that the server runs as may ask it, and root.\n",
+                ),
+            )
+
+
+class CertificatesTests(DuckctlCase):
     def test_they_are_listed(self) -> None:
         self.serve()
         status, said = self.duckctl("certificates", "list")
@@ -163,12 +160,8 @@ class CertificatesTests(_Case):
         expected = (1, "duckctl: /etc/key.pem does not belong to it. Mend that.\n")
         self.assertEqual(self.duckctl("certificates", "reload"), expected)
 
-    def test_without_a_server_the_status_is_3(self) -> None:
-        for verb in ("list", "reload"):
-            self.assertEqual(self.duckctl("certificates", verb), (3, f"duckctl: {self.nobody_there()}"))
 
-
-class TogetherTests(_Case):
+class TogetherTests(DuckctlCase):
     def test_a_second_server_is_refused_by_the_name_of_the_first(self) -> None:
         first = self.serve()
         second = self.begin("tests.integration.control_only", str(self.state))

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from http.client import HTTPResponse
 from pathlib import Path
@@ -15,6 +16,7 @@ from tempfile import TemporaryDirectory
 from duck_tx.process.port import bind
 from tests.case import UnitTestCase
 from tests.integration.example import EXAMPLE
+from tests.integration.restart_case import next_life
 from tests.integration.server import LAUNCHERS, START_TIMEOUT, Server
 
 _TAKE_SOCKETS = """
@@ -83,6 +85,35 @@ class NotifyTests(_Case):
             pass
         self.assertEqual(heard[0], "STOPPING=1")
         server.exit()
+
+    def test_a_restart_is_a_reload_and_the_next_life_says_that_it_is_over(self) -> None:
+        server = self.server(environ=self.environ | {"WATCHDOG_USEC": "2000000"}).start()
+        self.assertEqual(self.heard()[:2], ["READY=1", f"MAINPID={server.pid}"])
+        before = time.monotonic_ns() // 1000
+        server.send_signal(signal.SIGHUP)
+        begun = self.news()
+        self.assertEqual(begun[0], "RELOADING=1")
+        self.assertGreater(int(begun[1].partition("MONOTONIC_USEC=")[2]), before)
+        self.assertEqual(self.news()[:2], ["READY=1", f"MAINPID={server.pid}"])
+        self.assertEqual(len(server.lines("ready: ")), 2)
+        server.send_signal(signal.SIGTERM)
+        self.assertEqual(self.news()[0], "STOPPING=1")
+        server.exit()
+        self.assertEqual(server.left_behind(), [])
+
+    def test_a_restart_that_is_refused_is_a_reload_that_is_over(self) -> None:
+        server = self.server(environ=self.environ).start()
+        self.assertEqual(self.heard()[0], "READY=1")
+        (server.directory / "duck.toml").write_text("nonsense = 1\n")
+        server.send_signal(signal.SIGHUP)
+        self.assertEqual([self.heard()[0], self.heard()[0]], ["RELOADING=1", "READY=1"])
+        self.assertEqual(server.get("/hello").status, 200)
+
+    def news(self) -> list[str]:
+        """What is heard next that is no sign of life."""
+        while (heard := self.heard()) == ["WATCHDOG=1"]:
+            pass
+        return heard
 
     def test_a_start_that_fails_is_never_called_ready(self) -> None:
         taken = bind("127.0.0.1", 0)
@@ -161,6 +192,16 @@ class InheritedTests(_Case):
         between = [self.ask(sock) for _ in range(5)]
         self.activated([sock], names="http").start()
         self.assertEqual([self.status(client) for client in between], [200] * 5)
+
+    def test_it_is_kept_in_a_restart(self) -> None:
+        sock = self.listening()
+        server = self.activated([sock], names="http").start()
+        for lives in (1, 2):
+            server.send_signal(signal.SIGHUP)
+            next_life(server, lives)
+            self.assertEqual(self.status(self.ask(sock)), 200)
+        self.assertEqual(len(server.lines(f"server: inherited 127.0.0.1:{server.port} ")), 3)
+        self.assertEqual(_passed_on(server.pid), {0, 1, 2})
 
     def test_a_socket_that_fits_nothing_is_named_and_nobody_waits_on_it(self) -> None:
         sock = self.listening()

@@ -47,6 +47,7 @@ _METHODS: dict[str, dict[str, object]] = {
         "wait_for_thread_pool_executor_shutdown": True,
         "close_log_file": True,
     },
+    "restart": {},
     "start_server": {},
     "start_django_server": {},
     "stop_servers": {"stop_force_https_server": True, "log_to_console": True, "wait": True},
@@ -332,7 +333,7 @@ class OneAppTests(_Case):
     async def test_what_cannot_be_is_said_before_any_socket_is_opened(self) -> None:
         self.assertRaises(SettingsError, App, "not an address")
         self.assertRaises(SettingsError, App, port=70_000)
-        self.assertRaises(ApplicationError, App, force_worker_processes=True)
+        self.assertRaises(ApplicationError, App, force_worker_processes=True, skip_setup=True)
         self.assertRaises(ApplicationError, App, settings=Settings(gateway=GatewaySettings(project="/nowhere")))
         self.assertEqual(App.instances(), 0)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twisted.protocols import amp
 
 from duck_tx.cli import ask
-from duck_tx.cli.ask import Line, NotRunning, WentAway, as_box, call, read_box
+from duck_tx.cli.ask import Line, NoAnswer, NotRunning, WentAway, as_box, call, read_box
 from duck_tx.errors import ApplicationError
 from tests.case import UnitTestCase
 from tests.unit.child import ROOT
@@ -59,10 +59,18 @@ class CallTests(UnitTestCase):
     def test_where_nobody_listens_no_server_runs(self) -> None:
         with self.assertRaises(NotRunning) as caught:
             call(self.directory)
-        self.assertEqual(str(caught.exception), f"no server uses the state directory {self.directory}.")
+        expected = f"no server uses the state directory {self.directory}"
+        self.assertEqual(str(caught.exception), f"{expected}, which does not exist.")
         self.assertEqual(caught.exception.status, 3)
         self.directory.mkdir()
-        self.assertRaises(NotRunning, call, self.directory)
+        with self.assertRaises(NotRunning) as caught:
+            call(self.directory)
+        self.assertEqual(str(caught.exception), f"{expected}.")
+        file = self.directory / "file"
+        file.touch()
+        with self.assertRaises(NotRunning) as caught:
+            call(file)
+        self.assertEqual(str(caught.exception), f"no server uses the state directory {file}, which is no directory.")
         here = os.getcwd()
         self.addCleanup(os.chdir, here)
         os.chdir(self.directory)
@@ -109,6 +117,25 @@ class LineTests(UnitTestCase):
         with self.assertRaisesRegex(ApplicationError, rf"server \(pid {os.getpid()}\) has not answered within 0.05 s"):
             self.line.ask("verb")
 
+    def test_an_answer_may_be_given_more_time_or_less(self) -> None:
+        own, other = socket.socketpair()
+        self.addCleanup(other.close)
+        with Line(own, 60) as line, self.assertRaisesRegex(NoAnswer, r"has not answered within 0\.01 s"):
+            line.ask("verb", patience=0.01)
+        with self.assertRaisesRegex(NoAnswer, "has not answered within 0 s"):
+            self.line.ask("verb", patience=0)
+
+    def test_a_server_of_a_version_that_does_not_know_the_verb_is_told_as_one(self) -> None:
+        said = b"duck-server does not know what 'verb' is; it knows status, stop."
+        self.answer({b"_error": b"1", b"_error_code": b"REFUSED", b"_error_description": said})
+        with self.assertRaises(ApplicationError) as caught:
+            self.line.ask("verb")
+        self.assertEqual(
+            str(caught.exception),
+            f"the server (pid {os.getpid()}) is of another version, which does not know 'verb'. "
+            "Stop it and start it anew.",
+        )
+
     def test_one_that_goes_is_told_from_one_that_refuses(self) -> None:
         self.other.sendall(b"\0\1")
         self.other.shutdown(socket.SHUT_WR)
@@ -138,8 +165,22 @@ class LineTests(UnitTestCase):
             assert watched is not None and child.stdin is not None
             self.line._process = watched
             self.assertFalse(self.line.wait_for_end(0))
+            self.assertFalse(self.line.has_ended)
             child.stdin.close()
             self.assertTrue(self.line.wait_for_end(30))
+            self.assertTrue(self.line.has_ended)
+
+    def test_a_server_that_hangs_up_is_seen(self) -> None:
+        self.assertFalse(self.line.wait_for_close(0.01))
+        self.other.close()
+        self.assertTrue(self.line.wait_for_close(5))
+
+    def test_where_no_process_can_be_watched_its_end_is_not_guessed(self) -> None:
+        self.patch(ask, "_opened", lambda pid: None)
+        own, other = socket.socketpair()
+        other.close()
+        with Line(own, 0.05) as line:
+            self.assertFalse(line.has_ended)
 
 
 class LightnessTests(UnitTestCase):

@@ -128,6 +128,10 @@ class MainTests(_MainCase):
         self.assertEqual(self.failing_with(ApplicationError("no luck.")), (1, "", "duckctl: no luck.\n"))
         self.assertEqual(self.failing_with(SettingsError(["one", "two"])), (1, "", "duckctl: one\nduckctl: two\n"))
 
+    def test_what_a_server_says_does_nothing_to_the_terminal(self) -> None:
+        error = ApplicationError("\x1b[2Jclear\x07")
+        self.assertEqual(self.failing_with(error), (1, "", "duckctl: \\x1b[2Jclear\\x07\n"))
+
     def test_trouble_with_files_is_a_line_and_1(self) -> None:
         error = OSError(28, "No space left on device", "/x/y")
         self.assertEqual(self.failing_with(error), (1, "", "duckctl: /x/y: No space left on device.\n"))
@@ -144,6 +148,26 @@ class MainTests(_MainCase):
         self.patch(cli, "COMMANDS", (command,))
         self.assertEqual([self.run_main("end", str(status))[0] for status in (0, 3)], [0, 3])
         self.assertEqual(Parser(command).parse_args(["4"]).status, 4)
+
+
+class NobodyThereTests(_MainCase):
+    commands = tuple(command for command in cli.COMMANDS if command.words != ("certificates", "new"))
+
+    def test_without_a_server_every_command_that_asks_one_says_so_with_status_3(self) -> None:
+        (self.directory / "file").touch()
+        for place, hint in (("nowhere", ", which does not exist"), ("file", ", which is no directory"), (".", "")):
+            said = f"no server uses the state directory {(self.directory / place)}{hint}.\n"
+            for command in self.commands:
+                status, out, err = self.run_main(*command.words, "--state-dir", str(self.directory / place))
+                self.assertEqual(status, 3)
+                expected = (f"not running: {said}", "") if command.name == "status" else ("", f"duckctl: {said}")
+                self.assertEqual((out, err), expected, command.name)
+
+    def test_a_project_that_is_not_there_is_a_line_and_1(self) -> None:
+        for command in self.commands:
+            status, out, err = self.run_main(*command.words, "--project", "nowhere")
+            expected = f"duckctl: --project {self.directory}/nowhere does not exist.\n"
+            self.assertEqual((status, out, err), (1, "", expected), command.name)
 
 
 class CertificatesNewTests(_MainCase):

@@ -43,6 +43,31 @@ class StatusTextTests(UnitTestCase):
         lines = as_text({"pid": 1}, Path("/x"), 0, colour=False).splitlines()
         self.assertEqual(lines[0], "running   pid 1, for less than a second")
 
+    def test_one_that_does_not_serve_yet_or_any_more_says_so(self) -> None:
+        [line, *_] = self.text(serving=False, colour=True)
+        self.assertEqual(
+            line,
+            "\x1b[33mrunning   pid 4711, for 2 hours 3 minutes; the port is closed: it starts, or stops\x1b[0m",
+        )
+        self.assertEqual(self.text(serving=True), self.text())
+
+    def test_workers_are_below(self) -> None:
+        worker = {"pid": 5, "state": "ready", "requests": 7, "memory": 1024**2, "age": 1}
+        lines = self.text(processes=[worker | {"number": 1}, worker | {"number": 2, "state": "starting"}])
+        self.assertEqual(lines[3:5], ["workers   2", "threads   10 in each worker"])
+        self.assertEqual(
+            lines[-4:],
+            [
+                "",
+                "WORKER  PID  STATE     REQUESTS  MEMORY   AGE",
+                "1       5    ready     7         1.0 MiB  1 second",
+                "2       5    starting  7         1.0 MiB  1 second",
+            ],
+        )
+        self.assertEqual(self.text(processes=[]), self.text())
+        leaving = [worker | {"number": 1}, worker | {"number": 1, "state": "leaving"}]
+        self.assertEqual(self.text(processes=leaving)[3], "workers   1")
+
     def test_that_it_runs_is_green(self) -> None:
         lines = self.text(colour=True)
         self.assertEqual(lines[0], "\x1b[32mrunning   pid 4711, for 2 hours 3 minutes\x1b[0m")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 
-from duck_tx.cli.text import GREEN, RED, columns, painted, span, wants_colour
+from duck_tx.cli.text import GREEN, RED, columns, mebibytes, painted, plain, span, wants_colour
 from tests.case import UnitTestCase
 
 
@@ -34,6 +34,26 @@ class ColumnsTests(UnitTestCase):
 
     def test_a_terminal_is_not_told_what_to_do(self) -> None:
         self.assertEqual(columns([("\x1b[2J\n", "ü"), ("x", "y")]), [r"\x1b[2J\n  ü", "x          y"])
+        self.assertEqual(columns([("ü\tx", "y")]), [r"ü\tx  y"])
+
+
+class PlainTests(UnitTestCase):
+    def test_what_a_terminal_would_obey_is_shown_instead(self) -> None:
+        for text, shown in (
+            ("Grüße aus 東京 🦆", "Grüße aus 東京 🦆"),
+            ("\tin a traceback", "\tin a traceback"),
+            ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+            ("one\r\ntwo\x85three\u2028four", r"one\r\ntwo\x85three\u2028four"),
+            ("\x9b2J \x7f", r"\x9b2J \x7f"),
+            ("\u202etxt.exe", r"\u202etxt.exe"),
+            ("half a \ud83e", r"half a \ud83e"),
+        ):
+            self.assertEqual(plain(text), shown)
+
+
+class MebibytesTests(UnitTestCase):
+    def test_a_size_is_told_with_one_digit_behind_the_point(self) -> None:
+        self.assertEqual([mebibytes(count) for count in (0, 1024**2, 66_000_000)], ["0.0 MiB", "1.0 MiB", "62.9 MiB"])
 
 
 class SpanTests(UnitTestCase):

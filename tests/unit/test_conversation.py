@@ -79,9 +79,19 @@ class AnswerTests(ControlCase):
 
     async def test_an_unknown_verb_is_told_what_there_is(self) -> None:
         self.serve({"status": dict, "stop": dict})
+        box = amp.parseString(await self.exchange(_question(verb=b"fly")))[0]
+        expected = b"duck-server does not know what 'fly' is; it knows status, stop."
+        self.assertEqual((box[b"_error_code"], box[b"_error_description"]), (b"REFUSED", expected))
+
+    async def test_a_verb_of_a_later_version_is_told_as_such(self) -> None:
+        self.serve({"status": dict})
         with self.assertRaises(ApplicationError) as caught:
             await self.ask("fly")
-        self.assertEqual(str(caught.exception), "duck-server does not know what 'fly' is; it knows status, stop.")
+        self.assertEqual(
+            str(caught.exception),
+            f"the server (pid {os.getpid()}) is of another version, which does not know 'fly'. "
+            "Stop it and start it anew.",
+        )
 
     async def test_arguments_that_are_none_are_refused(self) -> None:
         self.serve()

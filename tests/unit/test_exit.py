@@ -10,7 +10,7 @@ from tests.case import UnitTestCase
 from tests.unit.child import ROOT
 
 
-def _ends(code: str) -> tuple[int, str]:
+def ends(code: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
     )
@@ -20,39 +20,39 @@ def _ends(code: str) -> tuple[int, str]:
 class ExitTests(UnitTestCase):
     def test_a_program_that_knows_only_zero_ends_with_the_status(self) -> None:
         code = "import sys; from duck_tx.process.exit import exit_with; exit_with(3); sys.exit(0)"
-        self.assertEqual(_ends(code), (3, ""))
+        self.assertEqual(ends(code), (3, ""))
 
     def test_the_last_word_counts(self) -> None:
         code = (
             "from duck_tx.process.exit import exit_with\nexit_with(3)\nexit_with(4)\n"
             "import gc; gc.collect(); print('still here')"
         )
-        self.assertEqual(_ends(code), (4, "still here\n"))
+        self.assertEqual(ends(code), (4, "still here\n"))
 
     def test_functions_registered_before_and_after_are_called_first_and_output_is_written(self) -> None:
         code = (
             "import atexit\nfrom duck_tx.process.exit import exit_with\n"
             "atexit.register(print, 'before', end=' ')\nexit_with(3)\natexit.register(print, 'after', end=' ')\n"
         )
-        self.assertEqual(_ends(code), (3, "after before "))
+        self.assertEqual(ends(code), (3, "after before "))
 
     def test_other_threads_are_waited_for_as_ever(self) -> None:
         code = (
             "import threading, time\nfrom duck_tx.process.exit import exit_with\nexit_with(3)\n"
             "threading.Thread(target=lambda: (time.sleep(0.1), print('done'))).start()\n"
         )
-        self.assertEqual(_ends(code), (3, "done\n"))
+        self.assertEqual(ends(code), (3, "done\n"))
 
     def test_a_process_ends_by_the_signal_that_it_was_asked_to_end_by(self) -> None:
         code = (
             "import atexit, signal\nfrom duck_tx.process.exit import exit_by\n"
             "atexit.register(print, 'bye')\nexit_by(signal.SIGTERM)\n"
         )
-        self.assertEqual(_ends(code), (-signal.SIGTERM, "bye\n"))
+        self.assertEqual(ends(code), (-signal.SIGTERM, "bye\n"))
 
     def test_who_catches_the_exit_sees_the_status_that_a_shell_shows(self) -> None:
         code = (
             "import signal\nfrom duck_tx.process.exit import exit_by\n"
             "try:\n    exit_by(signal.SIGINT)\nexcept SystemExit as end:\n    print(end.code, flush=True)\n"
         )
-        self.assertEqual(_ends(code), (-signal.SIGINT, "130\n"))
+        self.assertEqual(ends(code), (-signal.SIGINT, "130\n"))

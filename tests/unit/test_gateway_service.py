@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from duck_tx.errors import ApplicationError
+from duck_tx.gateway.call import Application
 from duck_tx.gateway.django import LoadedProject
 from duck_tx.gateway.project import Project
 from duck_tx.gateway.service import GatewayService
@@ -78,6 +79,30 @@ class GatewayServiceTests(AsyncTestCase):
             await self.start(service)
         self.assertEqual((self.told, service.project, service.threads), ([], None, None))
 
+    async def test_the_start_goes_on_without_a_project_where_somebody_wants_to_know(self) -> None:
+        service = self.service("application = (\n")
+        told: list[Exception] = []
+        service.failed = told.append
+        await self.start(service)
+        self.assertEqual((self.told, service.project, service.threads), ([], None, None))
+        self.assertIsInstance(told[0], ApplicationError)
+
+    async def test_something_may_be_put_around_the_application(self) -> None:
+        service = self.service("application = print\n")
+        wrapped: list[Application] = []
+
+        def around(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            return []
+
+        def wrap(application: Application) -> Application:
+            wrapped.append(application)
+            return around
+
+        service.wrap = wrap
+        await self.start(service)
+        self.assertEqual(wrapped, [print])
+        self.assertIs(self.told[0][1]._terms.application, around)
+
     async def test_a_start_that_is_cancelled_does_not_wait_for_the_import(self) -> None:
         service = self.service("import time\ntime.sleep(0.5)\napplication = print\n")
         started = self.start(service)
@@ -141,6 +166,41 @@ class GatewayServiceTests(AsyncTestCase):
         self.assertGreater(gc.get_threshold()[2], before[2])
         await self.stop(service)
         self.assertEqual((gc.get_freeze_count(), gc.get_threshold()), (0, before))
+
+    async def test_to_let_go_is_to_wait_for_the_old_threads_while_new_ones_serve(self) -> None:
+        service = self.service("application = print\n")
+        await Deferred.fromCoroutine(service.let_go(5.0))
+        await self.start(service)
+        begun, go = threading.Event(), threading.Event()
+        self.occupy(service, begun, go)
+        first = service.threads
+        gone = Deferred.fromCoroutine(service.let_go(30.0))
+        self.assertIsNot(service.threads, first)
+        self.assertFalse(gone.called)
+        go.set()
+        await gone
+        with logged_lines() as lines:
+            await Deferred.fromCoroutine(service.let_go(5.0))
+        self.assertEqual(lines, [])
+
+    async def test_threads_that_do_not_let_go_are_named(self) -> None:
+        service = self.service("application = print\n")
+        await self.start(service)
+        begun, go = threading.Event(), threading.Event()
+        self.occupy(service, begun, go)
+        with logged_lines() as lines:
+            await Deferred.fromCoroutine(service.let_go(0.01))
+        go.set()
+        self.assertEqual(lines, ["1 gateway threads did not end: duck-gateway-1"])
+
+    async def test_it_can_be_tried_out_without_its_commands(self) -> None:
+        service = self.service("application = print\n")
+        service.try_out()
+        self.assertEqual((service.project, self.told), (None, []))
+
+    async def test_what_cannot_be_loaded_is_found_when_it_is_tried(self) -> None:
+        with self.assertRaisesRegex(ApplicationError, "ZeroDivisionError"):
+            self.service("1 / 0\n").try_out()
 
     async def test_new_threads_take_over_and_the_old_ones_finish(self) -> None:
         service = self.service("application = print\n")

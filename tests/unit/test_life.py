@@ -147,6 +147,42 @@ class HostTests(_Case):
         self.assertEqual(self.reactor.stops, 1)
 
 
+class ReplaceTests(_Case):
+    def test_what_follows_is_seen_to_when_the_tree_is_down_and_before_the_reactor_stops(self) -> None:
+        host = self.life()
+        host.start()
+        seen: list[tuple[bool, int]] = []
+        self.successResultOf(host.replace(lambda: seen.append((bool(self.child.running), self.reactor.stops))))
+        self.assertEqual((seen, self.reactor.stops), ([(False, 0)], 1))
+
+    def test_run_does_not_return_then(self) -> None:
+        host = self.life()
+        self.reactor.callWhenRunning(lambda: host.replace(lambda: None))
+        with self.assertRaises(SystemExit) as caught:
+            host.run()
+        self.assertEqual(caught.exception.code, 0)
+
+    def test_a_stop_in_the_meantime_has_the_last_word(self) -> None:
+        self.has_the_last_word(lambda host: host.stop(ends=True))
+        self.has_the_last_word(lambda host: host.interrupted(signal.SIGTERM, lambda number, frame: None))
+
+    def has_the_last_word(self, stop: Callable[[Life], object]) -> None:
+        down: Deferred[None] = Deferred()
+
+        class Lasting(_Child):
+            def stopService(self) -> Deferred[None]:
+                return down
+
+        host = self.life(Lasting())
+        host.start()
+        seen: list[str] = []
+        replaced = host.replace(lambda: seen.append("follows"))
+        stop(host)
+        down.callback(None)
+        self.successResultOf(replaced)
+        self.assertEqual(seen, [])
+
+
 class TwistdTests(_Case):
     def test_a_failure_sets_the_status_and_stops_the_reactor_when_it_runs(self) -> None:
         tree = self.life(_Child(lambda: fail(PortError("taken"))))

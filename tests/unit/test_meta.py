@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ from stat import S_IMODE
 from duck_tx.errors import ApplicationError
 from duck_tx.process.meta import MetaService, check_state_directory, make_state_directory
 from tests.case import UnitTestCase
+from tests.unit.logged import logged_lines
 
 
 class StateDirectoryTests(UnitTestCase):
@@ -75,8 +77,8 @@ class MetaTests(UnitTestCase):
         self.assertEqual(list(self.directory.iterdir()), [self.path])
 
     def test_that_of_another_process_stays(self) -> None:
-        self.service.startService()
         for text in ('{"pid": 1}', "[]", "no json"):
+            self.service.startService()
             self.path.write_text(text)
             self.service.stopService()
             self.assertEqual(self.path.read_text(), text)
@@ -88,5 +90,50 @@ class MetaTests(UnitTestCase):
     def test_what_cannot_be_written_is_said_and_leaves_nothing(self) -> None:
         (self.path / "in the way").mkdir(parents=True)
         with self.assertRaisesRegex(ApplicationError, r"meta.json cannot be written: .*Choose another"):
-            self.service.startService()
+            self.service.record()
         self.assertEqual(list(self.directory.iterdir()), [self.path])
+
+    def test_a_server_starts_and_stops_without_it(self) -> None:
+        (self.path / "in the way").mkdir(parents=True)
+        with logged_lines() as lines:
+            self.service.startService()
+            self.service.stopService()
+        self.assertEqual(len(lines), 1, lines)
+        self.assertRegex(lines[0], r"^the site is served without metadata: \S+/meta.json cannot be written: .*\.$")
+
+    def test_a_directory_that_was_removed_or_replaced_is_said_at_the_stop(self) -> None:
+        for put_in_place in (lambda: None, self.directory.mkdir, self.directory.touch):
+            self.service.startService()
+            self.path.unlink()
+            self.directory.rmdir()
+            put_in_place()
+            with logged_lines() as lines:
+                self.service.stopService()
+            self.assertEqual(lines, [f"{self.path} is gone: the state directory was changed while the server ran"])
+            if self.directory.is_dir():
+                self.directory.rmdir()
+
+    def test_a_directory_that_was_removed_is_made_again_where_it_is_written_anew(self) -> None:
+        self.service.startService()
+        self.path.unlink()
+        self.directory.rmdir()
+        self.service.record()
+        self.assertEqual(S_IMODE(self.directory.stat().st_mode), 0o700)
+        self.service.stopService()
+        self.assertEqual(list(self.directory.iterdir()), [])
+
+    def test_what_cannot_be_removed_is_said_at_the_stop(self) -> None:
+        def refuse(path: Path) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        self.service.startService()
+        self.patch(Path, "unlink", refuse)
+        with logged_lines() as lines:
+            self.service.stopService()
+        self.assertEqual(
+            lines,
+            [
+                f"{self.path} stays, as it cannot be removed: Permission denied. "
+                "The next server in this state directory replaces it."
+            ],
+        )

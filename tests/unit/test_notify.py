@@ -152,6 +152,27 @@ class NotifyServiceTests(UnitTestCase):
         self.assertTrue(before <= int(begun.split(b"\n")[1].partition(b"=")[2]) <= time.monotonic_ns() // 1000)
         self.assertEqual(ended, _READY)
 
+    def test_a_stop_within_a_reload_is_none_and_signs_of_life_go_on(self) -> None:
+        service = self.service(WATCHDOG_USEC="20000000")
+        service.startService()
+        service.say_reloading()
+        service.stopService()
+        self.clock.advance(10)
+        self.assertEqual([each.partition(b"\n")[0] for each in self.heard()[2:]], [b"RELOADING=1", WATCHDOG])
+        service.stop_instead()
+        self.assertEqual(self.heard(), [_STOPPING])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_reload_may_turn_into_a_stop_before_that(self) -> None:
+        service = self.service()
+        service.startService()
+        service.stop_instead()
+        service.say_reloading()
+        service.stop_instead()
+        self.heard()
+        service.stopService()
+        self.assertEqual(self.heard(), [_STOPPING])
+
     def test_nothing_is_done_where_nobody_wants_to_know(self) -> None:
         service = self.service(NOTIFY_SOCKET="", WATCHDOG_USEC="20000000")
         service.startService()

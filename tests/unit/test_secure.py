@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred, succeed
 
 from duck_tx.errors import PortError, SSLError
+from duck_tx.https.acme.answer import HTTP_01, TLS_ALPN_01, answering_credential
 from duck_tx.https.factory import TLSFactory
+from duck_tx.https.handover import packed
 from duck_tx.https.hello import Hello
 from duck_tx.https.transport import TLSTransport
 from duck_tx.settings import Settings, override
@@ -103,7 +106,7 @@ class WhatThereIsTests(_Case):
             tree = self.tree(https__force=True, https__redirect_log=wanted)
             assert tree.redirect is not None
             self.assertFalse(tree.redirect.site.secure)
-            self.assertEqual(tree.redirect.site._log is not None, wanted)
+            self.assertEqual(tree.redirect.site.access_log is not None, wanted)
 
 
 class ChecksTests(_Case):
@@ -171,38 +174,6 @@ class HstsTests(_Case):
         self.assertNotIn(b"Strict-Transport-Security", tree.redirect.site.own_fields())
 
 
-class HangUpTests(_Case):
-    def hang_up(self, tree: Tree) -> tuple[list[str], list[int]]:
-        """What is logged, and how often the earlier handler was called."""
-        earlier: list[int] = []
-        action = tree._actions(lambda number, earlier: None)[signal.SIGHUP]
-        with logged_lines() as lines:
-            action(lambda number, frame: earlier.append(number))
-        return lines, earlier
-
-    def test_it_reads_the_certificates_anew(self) -> None:
-        tree = self.loaded()
-        renewed = issue("duck.example")
-        renewed.write(self.directory)
-        lines, earlier = self.hang_up(tree)
-        (shown,) = self.secure(tree).certificates.store.credentials
-        self.assertEqual(shown.chain, renewed.credential().chain)
-        self.assertEqual((len(lines), earlier), (1, [signal.SIGHUP]))
-
-    def test_a_bad_file_is_named_and_the_old_certificate_shown_on(self) -> None:
-        tree = self.loaded()
-        self.certfile.write_text("rubbish")
-        lines, _ = self.hang_up(tree)
-        (shown,) = self.secure(tree).certificates.store.credentials
-        self.assertEqual(shown.chain, DUCK.credential().chain)
-        self.assertEqual(len(lines), 1)
-        self.assertTrue(lines[0].startswith(f"duck: {self.certfile}"), lines)
-
-    def test_without_https_the_signal_is_left_alone(self) -> None:
-        actions = self.tree(https__enabled=False)._actions(lambda number, earlier: None)
-        self.assertNotIn(signal.SIGHUP, actions)
-
-
 class HandedTests(_Case):
     """What the parts are handed."""
 
@@ -258,3 +229,73 @@ class HandedTests(_Case):
             self.assertTrue(keeps(host), host)
         for host in ("evil.example", "pond.example", "lake.example", "duck.example.evil.example", ""):
             self.assertFalse(keeps(host), host)
+
+
+class _Followers:
+    """Other processes, which take down what they are told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def reload_certificates(self) -> None:
+        self.told.append(("reload",))
+
+    def answer(self, kind: str, key: bytes, value: bytes) -> None:
+        self.told.append((kind, key, value))
+
+    def settled(self) -> Deferred[None]:
+        return succeed(None)
+
+
+class OtherProcessesTests(_Case):
+    """Where several processes serve: one has the certificates, and the others follow."""
+
+    def test_others_are_told_when_there_are_other_certificates(self) -> None:
+        secure, followers = self.secure(self.tree()), _Followers()
+        secure.lead(followers)
+        secure.certificates.startService()
+        self.addCleanup(secure.certificates.stopService)
+        before = len(followers.told)
+        secure.certificates.reload()
+        self.assertEqual(len(followers.told), before)
+        issue("duck.example").write(self.directory)
+        secure.certificates.reload()
+        self.assertEqual(followers.told[before:], [("reload",)])
+
+    def test_others_are_told_what_to_answer_an_authority(self) -> None:
+        acme = {"https__acme__email": "you@duck.example", "server__domain": "duck.example"}
+        tree = self.tree(https__force=True, https__certfile=None, https__private_key=None, **acme)
+        secure, followers = self.secure(tree), _Followers()
+        secure.lead(followers)
+        answers = secure.acme._make_answers()
+        for kind, name in ((HTTP_01, "duck.example"), (TLS_ALPN_01, "duck.example")):
+            answers._show(kind, name, "token", "token.key")
+        answers.close()
+        secure._reactor.turn()
+        (http, tls, *gone) = followers.told
+        self.assertEqual(http, ("http", b"token", b"token.key"))
+        self.assertEqual(tls[:2], ("tls", b"duck.example"))
+        self.assertEqual(gone, [("http", b"token", b""), ("tls", b"duck.example", b"")])
+        self.assertEqual(secure.certificates.store.challenges, {})
+
+    def test_who_follows_answers_as_it_is_told(self) -> None:
+        secure = self.secure(self.tree())
+        pem = packed(answering_credential("duck.example", "token.key", datetime.now(UTC)))
+        secure.follow("http", b"token", b"token.key")
+        secure.follow("tls", b"duck.example", pem)
+        self.assertEqual(secure._http_answers, {b"token": b"token.key"})
+        self.assertEqual(list(secure.certificates.store.challenges), ["duck.example"])
+        secure.follow("http", b"token", b"")
+        secure.follow("tls", b"duck.example", b"")
+        self.assertEqual((secure._http_answers, secure.certificates.store.challenges), ({}, {}))
+
+    def test_who_follows_reads_the_files_when_it_is_told(self) -> None:
+        secure = self.secure(self.tree())
+        secure.reload()
+        self.assertEqual(secure.certificates.store.credentials, ())
+        secure.certificates.startService()
+        self.addCleanup(secure.certificates.stopService)
+        before = secure.certificates.store.context_for("duck.example")
+        secure.reload()
+        # Whoever learns the keys of session tickets later shall not read what was said with earlier ones.
+        self.assertIsNot(secure.certificates.store.context_for("duck.example"), before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,6 +16,7 @@ from duck_tx.http.service import ServerService
 from duck_tx.http.site import Site
 from duck_tx.process.port import bind, explained
 from tests.case import AsyncTestCase
+from tests.unit.logged import logged_lines
 from tests.unit.wire_case import GET, Hello, Waiting
 
 
@@ -142,8 +144,9 @@ class StopTests(_Case):
             service = self.service()
             service.startService()
             assert service.address is not None
-            clients = [deferToThread(_knock, service.address) for _ in range(4)]
-            await deferLater(self.reactor, 0.02)
+            heard: set[int] = set()
+            clients = [deferToThread(_knock, service.address, heard) for _ in range(4)]
+            await self.until(lambda heard=heard: len(heard) == 4)
             stopped = self.stop(service)
             for client in clients:
                 self.assertGreater(await client, 0)
@@ -204,6 +207,82 @@ class StopTests(_Case):
             client.close()
             await self.stop(service)
 
+    async def test_those_who_are_connected_can_be_let_go_while_others_come(self) -> None:
+        service = self.service(self.waiting)
+        self.site.last_word = 0.1
+        service.startService()
+        await Deferred.fromCoroutine(service.let_go())
+        idle, busy = self.connect(service), self.connect(service)
+        busy.sendall(GET)
+        await self.until(lambda: self.waiting.requests and len(self.site.channels) == 2)
+        gone = Deferred.fromCoroutine(service.let_go())
+        self.assertEqual(await self.all_of(idle), b"")
+        late = self.connect(service)
+        late.sendall(GET)
+        await self.until(lambda: len(self.waiting.requests) == 2)
+        self.assertFalse(gone.called)
+        for request, client in zip(self.waiting.requests, (busy, late), strict=True):
+            request.write(b"done")
+            request.finish()
+            self.assertIn(b"\r\nConnection: close\r\n", await self.all_of(client))
+            client.close()
+            await gone
+        self.assertTrue(service.listening)
+
+    async def test_those_who_do_not_go_are_cut_and_nobody_else(self) -> None:
+        service = self.service(self.waiting, grace=0.05)
+        service.startService()
+        old = self.connect(service)
+        old.sendall(GET)
+        await self.until(lambda: self.waiting.requests)
+        gone = Deferred.fromCoroutine(service.let_go())
+        new = self.connect(service)
+        await self.until(lambda: len(self.site.channels) == 2)
+        with logged_lines() as lines:
+            await gone
+        self.assertEqual(lines, ["1 connections were cut before their last response was out"])
+        self.assertRaises(ConnectionResetError, old.recv, 1)
+        self.assertEqual(len(self.site.channels), 1)
+        new.close()
+
+    async def test_a_socket_that_is_handed_on_is_not_closed_with_what_queues_on_it(self) -> None:
+        service = self.service()
+        self.assertIsNone(service.hand_on())
+        service.startService()
+        address = service.address
+        assert address is not None
+        kept = service.hand_on()
+        assert kept is not None
+        self.addCleanup(kept.close)
+        await self.stop(service)
+        client = socket.create_connection(address, 5)
+        self.addCleanup(client.close)
+        self.assertTrue(select.select([kept], [], [], 5)[0])
+
+    async def test_then_nobody_is_waited_for_who_has_the_last_answer_and_stays(self) -> None:
+        service = self.service(self.waiting)
+        service.startService()
+        clients = [self.connect(service) for _ in range(2)]
+        for client in clients:
+            client.sendall(GET)
+        await self.until(lambda: len(self.waiting.requests) == 2)
+        kept = service.hand_on()
+        assert kept is not None
+        self.addCleanup(kept.close)
+        stopped = self.stop(service)
+        first, second = self.waiting.requests
+        first.finish()
+        await self.all_of(clients[0])
+        await deferLater(self.reactor, 0.6)
+        self.assertFalse(stopped.called)
+        second.finish()
+        begun = self.reactor.seconds()
+        await stopped
+        self.assertLess(self.reactor.seconds() - begun, self.site.limits.linger_timeout)
+        self.assertIn(b"\r\nConnection: close\r\n", await self.all_of(clients[1]))
+        self.assertEqual(len(self.site.channels), 2)
+        self.site.abort()
+
     async def test_stopping_what_never_started_does_nothing(self) -> None:
         service = self.service()
         await self.stop(service)
@@ -259,9 +338,10 @@ class SharedSocketTests(_Case):
             await self.stop(service)
 
 
-def _knock(address: tuple[str, int]) -> int:
+def _knock(address: tuple[str, int], heard: set[int]) -> int:
     """Ask on one new connection after the other until none is made any more; how many answers came.
 
+    :param heard: gets the number of this thread with the first answer.
     :raises OSError: if a connection was made and then lost.
     """
     answers = 0
@@ -277,6 +357,7 @@ def _knock(address: tuple[str, int]) -> int:
             if not client.recv(65536).startswith(b"HTTP/1.1 200 "):
                 raise ConnectionError("a connection was closed without an answer")
             answers += 1
+            heard.add(threading.get_ident())
 
 
 def _has_data(client: socket.socket) -> bool:

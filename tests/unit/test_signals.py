@@ -59,6 +59,26 @@ class SignalTests(UnitTestCase):
         service.stopService()
         self.assertEqual(signal.getsignal(_NUMBER), earlier)
 
+    def test_a_stop_may_leave_them_ignored(self) -> None:
+        service = self.started()
+        service.ignore_later(_NUMBER)
+        self.assertEqual(signal.getsignal(_NUMBER), service.handle)
+        service.stopService()
+        self.assertEqual(signal.getsignal(_NUMBER), signal.SIG_IGN)
+        again = self.started()
+        again.stopService()
+        self.assertEqual(signal.getsignal(_NUMBER), signal.SIG_IGN)
+        signals.free(_NUMBER)
+        self.assertEqual(signal.getsignal(_NUMBER), signal.SIG_DFL)
+
+    def test_only_what_is_ignored_is_freed(self) -> None:
+        def mine(number: int, frame: object) -> None:
+            """A program's own."""
+
+        signal.signal(_NUMBER, mine)
+        signals.free(_NUMBER)
+        self.assertEqual(signal.getsignal(_NUMBER), mine)
+
     def test_handlers_of_the_system_and_of_python_are_none_to_call(self) -> None:
         for earlier in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler):
             signal.signal(_NUMBER, earlier)

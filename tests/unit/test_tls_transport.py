@@ -33,6 +33,7 @@ class Recorder(Protocol):
 
     transport: Any
     deadline = float("inf")
+    is_lingering = False
 
     def __init__(self, case: _Case) -> None:
         self._case = case
@@ -107,6 +108,8 @@ class BothWaysTests(_Case):
         self.assertEqual(server.transport.getHost(), IPv4Address("TCP", *client.socket.getpeername()))
         self.assertEqual(server.transport.getHandle().get_servername(), b"duck.example")
         self.assertEqual(server.transport.getHandle().get_protocol_version_name(), "TLSv1.3")
+        self.assertRegex(repr(server.transport), r"^<TLSTransport #\d+ from 127\.0\.0\.1>$")
+        self.assertRegex(server.transport.logPrefix(), r"^TLS,\d+,127\.0\.0\.1$")
 
     async def test_fifty_megabytes_arrive_unharmed_in_both_directions_at_once(self) -> None:
         client, server = await self.pair()
@@ -366,6 +369,7 @@ class EndTests(_Case):
         client.reset()
         await self.lost(server)
         with logged_lines() as lines:
+            server.transport.close_next()
             server.transport.write(b"too late")
             server.transport.loseConnection()
             server.transport.abortConnection()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +19,9 @@ from duck_tx.http.nothing import NothingHere
 from duck_tx.http.router import Router
 from duck_tx.process.port import bind
 from duck_tx.proxy.resource import ReverseProxy
+from duck_tx.serving import processes, threads
 from duck_tx.settings import Settings, override
-from duck_tx.tree import Tree, threads
+from duck_tx.tree import Tree
 from tests.case import UnitTestCase
 from tests.unit.reactor import HandedOver
 
@@ -130,8 +132,8 @@ class LimitTests(_Case):
             self.assertEqual(getattr(tree.site.limits, name), changed[f"http__{name}"], name)
 
     def test_a_site_without_an_access_log_does_not_ask_for_lines(self) -> None:
-        self.assertIsNone(self.tree(log__access=False).site._log)
-        self.assertIsNotNone(self.tree().site._log)
+        self.assertIsNone(self.tree(log__access=False).site.access_log)
+        self.assertIsNotNone(self.tree().site.access_log)
 
 
 class RouteTests(_Case):
@@ -147,7 +149,7 @@ class RouteTests(_Case):
         gateway: Any = NothingHere()
         self.gateway = gateway
         application: Any = print
-        tree._loaded(LoadedProject(Project("wsgi", "."), application, mounts=mounts), gateway)
+        tree.serving._loaded(LoadedProject(Project("wsgi", "."), application, mounts=mounts), gateway)
         router: Any = tree.site.resource
         return router
 
@@ -177,3 +179,53 @@ class ThreadTests(UnitTestCase):
 
     def test_auto_is_one_for_each_processor(self) -> None:
         self.assertEqual(threads(_settings(server__workers="auto")), os.cpu_count())
+
+    def test_where_workers_are_processes_each_has_its_threads(self) -> None:
+        self.assertEqual(threads(_settings(server__workers=3, server__force_worker_processes=True)), 10)
+
+
+class SignalTests(_Case):
+    def test_who_hangs_up_is_heard_where_that_is_wanted(self) -> None:
+        def stop(number: signal.Signals, earlier: object) -> None:
+            """What SIGTERM does."""
+
+        def hang_up(earlier: object) -> None:
+            """What SIGHUP does."""
+
+        tree = self.tree()
+        self.assertNotIn(signal.SIGHUP, tree._actions(stop, None))
+        self.assertIs(tree._actions(stop, hang_up)[signal.SIGHUP], hang_up)
+
+    def test_ports_that_another_process_has_are_not_checked(self) -> None:
+        tree = self.tree(https__enabled=True, https__force=True)
+        self.assertEqual(len(tree.checks()) - len(tree.checks({"server", "force-https"})), 2)
+
+
+class ProcessTests(_Case):
+    """The form with worker processes."""
+
+    def test_there_are_none_unless_asked_for(self) -> None:
+        self.assertEqual(processes(_settings(server__workers=3)), 0)
+        self.assertIsNone(self.tree(server__workers=3).workers)
+
+    def test_there_are_as_many_as_asked_for_or_one_for_each_processor(self) -> None:
+        self.assertEqual(processes(_settings(server__workers=3, server__force_worker_processes=True)), 3)
+        self.assertEqual(processes(_settings(server__force_worker_processes=True)), os.cpu_count())
+
+    def test_the_main_process_has_what_there_is_once(self) -> None:
+        tree = self.tree(
+            server__force_worker_processes=True, server__workers=2, https__enabled=True, https__force=True,
+        )  # fmt: skip
+        self.assertEqual(
+            [name for name in self.names(tree) if name not in ("checks", "signals", "log")],
+            ["server", "certificates", "metadata", "hooks"],
+        )
+        self.assertEqual({tree.part(name) for name in ("server", "django", "force-https")}, {"server"})
+        assert tree.workers is not None
+        self.assertEqual(tree.workers.count, 2)
+        self.assertEqual((tree.is_serving, tree.is_loaded, tree.is_redirecting), (False, False, False))
+
+    def test_django_that_is_set_up_here_is_of_no_use_there(self) -> None:
+        settings = _settings(gateway__wsgi="some.module:application", server__force_worker_processes=True)
+        calls: Any = {"up": None, "down": None, "failed": None, "interrupt": None, "describe": None}
+        self.assertRaises(ApplicationError, Tree, settings, HandedOver(), skip_setup=True, **calls)

@@ -37,6 +37,7 @@ class Answers:
     :param http: by token, for the redirect site; ``None`` if there is none.
     :param tls: by server name, for the TLS port.
     :param make_context: makes a context that negotiates ``acme-tls/1`` and nothing else.
+    :param settled: called on the thread of the order before its authority looks: waits until all who answer know what.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Answers:
         http: dict[bytes, bytes] | None,
         tls: dict[str, SSL.Context],
         make_context: Callable[[Credential], SSL.Context],
+        settled: Callable[[], object] | None = None,
     ) -> None:
         self._http = http
         self._tls = tls
         self._make_context = make_context
+        self._settled = settled
         self._removals: list[Callable[[], object]] = []
         self._lock = threading.Lock()
         self._is_closed = False
@@ -66,6 +69,8 @@ class Answers:
         """
         remove = self._show(kind, name, token, authorization)
         try:
+            if self._settled is not None:
+                self._settled()
             yield
         finally:
             remove()

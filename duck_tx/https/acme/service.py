@@ -76,6 +76,7 @@ class AcmeService(Service):
     :param http_answers: by token, what the redirect site answers; ``None`` if there is no such site.
     :param tls_answers: by server name, what the TLS port answers those who want to speak ``acme-tls/1``.
     :param make_context: makes these contexts.
+    :param settled: as of :class:`Answers`.
     :param order: gets a certificate, on a thread.
     :param advise: asks when to renew one, on a thread.
     :param draw: a number from 0 to 1 by lot.
@@ -92,6 +93,7 @@ class AcmeService(Service):
         http_answers: dict[bytes, bytes] | None,
         tls_answers: dict[str, SSL.Context],
         make_context: Callable[[Credential], SSL.Context],
+        settled: Callable[[], object] | None = None,
         order: Order | None = None,
         advise: Advise | None = None,
         backoff: Backoff | None = None,
@@ -102,7 +104,7 @@ class AcmeService(Service):
         self._names = names
         self._directory = directory
         self._installed = installed
-        self._make_answers = lambda: Answers(http_answers, tls_answers, make_context)
+        self._make_answers = lambda: Answers(http_answers, tls_answers, make_context, settled)
         self._order = order or _order
         self._advise = advise or _advise
         self._backoff = backoff or Backoff()

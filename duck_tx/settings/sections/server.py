@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from duck_tx.settings.sections.bounds import CONNECTIONS, DAY, PATH_WORDS, PRINTABLE, SECONDS, PathName
+from duck_tx.settings.sections.bounds import (
+    BYTES,
+    CONNECTIONS,
+    DAY,
+    PATH_WORDS,
+    PRINTABLE,
+    REQUESTS,
+    SECONDS,
+    TIB,
+    YEAR,
+    PathName,
+)
 
 _HOST = r"\A[A-Za-z0-9_.:%-]+\Z"
 _DOMAIN = r"\A(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])\Z"
@@ -39,8 +50,56 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     workers: Annotated[
         Annotated[int, Meta(ge=1, le=1024)] | Literal["auto"] | None,
-        Meta(description="Gateway threads, where `gateway.threads` does not say; `auto`: one for each processor."),
+        Meta(
+            description="Gateway threads, where `gateway.threads` does not say; with `force_worker_processes`,"
+            " worker processes. `auto`: one for each processor."
+        ),
     ] = None
+    force_worker_processes: Annotated[
+        bool,
+        Meta(description="Serve in worker processes, as many as `workers` says, by default one for each processor."),
+    ] = False
+    worker_timeout: Annotated[
+        float,
+        Meta(
+            description="How long a worker process may not answer; then the stacks of its threads are logged, and it is"
+            " killed and replaced.",
+            ge=2,
+            le=DAY,
+            extra=SECONDS,
+        ),
+    ] = 60.0
+    max_requests: Annotated[
+        int,
+        Meta(
+            description="Requests after which a worker process is replaced, without losing one; 0: never.",
+            ge=0,
+            le=2**40,
+            extra=REQUESTS,
+        ),
+    ] = 0
+    max_requests_jitter: Annotated[
+        int,
+        Meta(
+            description="Up to so many more, drawn for each worker, so that not all are replaced together.",
+            ge=0,
+            le=2**40,
+            extra=REQUESTS,
+        ),
+    ] = 0
+    max_age: Annotated[
+        float,
+        Meta(description="Age at which a worker process is replaced; 0: never.", ge=0, le=YEAR, extra=SECONDS),
+    ] = 0.0
+    max_memory: Annotated[
+        int,
+        Meta(
+            description="Resident memory beyond which a worker process is replaced (where there is a /proc); 0: never.",
+            ge=0,
+            le=TIB,
+            extra=BYTES,
+        ),
+    ] = 0
     no_checks: Annotated[bool, Meta(description="Skip the checks at start-up.")] = False
     state_dir: Annotated[
         PathName | None,

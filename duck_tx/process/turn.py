@@ -1,0 +1,85 @@
+"""The end of a process that turns into its next life: the same number, and its listening sockets still open."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from duck_tx.process.again import Again
+
+__all__ = ["turn", "within"]
+
+
+def turn(again: Again, environ: Mapping[str, str], descriptors: Iterable[int]) -> Callable[[], None]:
+    """What turns this process into the next one (exec), as the last thing that it does.
+
+    A SIGTERM or SIGINT from now on is kept, and ends it at that point instead.  Signals that are ignored now are so in
+    the next one.
+
+    :param descriptors: those that stay open; all others of Python's making close.
+    """
+    late: dict[int, object] = {}
+    kept = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) != signal.SIG_IGN]
+    for number in kept:
+        signal.signal(number, late.setdefault)
+    return partial(_turn, again, dict(environ), tuple(descriptors), tuple(kept), late)
+
+
+def within(seconds: float, act: Callable[[], object]) -> None:
+    """Do ``act`` after so many seconds, if this process still lives then: some threads never end, and Python waits for
+    them."""
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+
+
+def _can_be_made(pidfile: str, os: Any = os) -> bool:
+    """Whether the next one could write its pid file.  One that is there would be taken for that of another process, and
+    a full disk be the end of it."""
+    try:
+        made = os.open(pidfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    except OSError:
+        return False
+    try:
+        os.write(made, b"1")
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(made)
+        os.unlink(pidfile)
+
+
+def _turn(
+    again: Again,
+    environ: Mapping[str, str],
+    descriptors: Iterable[int],
+    kept: Iterable[int],
+    late: Mapping[int, object],
+    # The names of this module may be gone when it is called.
+    os: Any = os,
+    signal: Any = signal,
+    threading: Any = threading,
+    can_be_made: Callable[[str], bool] = _can_be_made,
+) -> None:
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in kept:
+                signal.signal(number, signal.SIG_DFL)
+        for number in late:
+            os.kill(os.getpid(), number)
+        command = again.command
+        if again.pidfile and not can_be_made(again.pidfile):
+            command = again.without_pidfile
+        if again.directory:
+            os.chdir(again.directory)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        os.execve(command[0], command, environ)
+    except OSError as error:
+        os.write(2, f"duck: {again.command[0]} cannot be started again: {error.strerror}.\n".encode())
+        os._exit(1)

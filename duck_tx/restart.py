@@ -1,0 +1,270 @@
+"""The restart: new code and new settings, without a request lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from duck_tx.errors import ApplicationError
+from duck_tx.life import Life
+from duck_tx.process import age, notify, trial
+from duck_tx.process.again import Again, CommandLine, again, command_line, runner_of, table_of
+from duck_tx.process.again import trial as trial_of
+from duck_tx.process.check import run_checks, tell
+from duck_tx.process.exit import exit_through
+from duck_tx.process.inherited import named, without
+from duck_tx.process.promise import follow
+from duck_tx.process.turn import turn, within
+from duck_tx.settings import Settings, override
+from duck_tx.settings.fields import FIELDS
+from duck_tx.tree import Tree
+
+__all__ = ["Restart", "changed", "look", "own_environment", "ports_kept"]
+
+_log = Logger()
+
+_OF_MAIN = ("server.", "https.enabled", "https.force", "https.redirect_port", "https.acme.", "sidecars", "reload.")
+"""The settings that the main process of several goes by."""
+
+_THREADS_END = 3.0
+"""Seconds that the project's own threads have when everything is down; clients are waiting."""
+
+_OF_WORKERS = frozenset(
+    {
+        "server.backlog",
+        "server.debug",
+        "server.domain",
+        "server.grace",
+        "server.max_age",
+        "server.max_memory",
+        "server.max_requests",
+        "server.max_requests_jitter",
+        "server.worker_timeout",
+    }
+)
+"""Those of them that it does not."""
+
+
+def own_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the next life is given: the environment as it was at first, without what was for this life alone."""
+    kept = without(environ)
+    for variable in (age.VARIABLE, trial.VARIABLE):
+        kept.pop(variable, None)
+    return kept
+
+
+def changed(old: Settings, new: Settings) -> list[str]:
+    """The keys whose values differ."""
+    return [key for key in FIELDS if _value(old, key) != _value(new, key)]
+
+
+def _value(settings: Any, key: str) -> object:
+    for name in key.split("."):
+        settings = getattr(settings, name)
+    return settings
+
+
+def ports_kept(old: Settings, new: Settings) -> list[str]:
+    """The listening sockets that are the same with new settings, by name."""
+    keys = ("server.addr", "server.uses_ipv6")
+    kept = []
+    if not any(_value(old, key) != _value(new, key) for key in (*keys, "server.port")):
+        kept.append("server")
+    redirects = [each.https.is_on and each.https.force for each in (old, new)]
+    if all(redirects) and not any(_value(old, key) != _value(new, key) for key in (*keys, "https.redirect_port")):
+        kept.append("force-https")
+    return kept
+
+
+def look(tree: Tree, ports: frozenset[str]) -> None:
+    """What a trial does: check and load what ``tree`` would serve.
+
+    :param ports: those that need no look.
+    :raises ApplicationError: with all that is wrong.
+    """
+    if not tree.settings.server.no_checks:
+        run_checks(tree.checks(ports))
+    if tree.project is not None:
+        tree.gateway.try_out()
+
+
+class Restart:
+    """Restarts one App, one at a time.
+
+    :param tree: what runs.
+    :param life: how it runs.
+    :param reactor: where.
+    :param environ: that of the next life.
+    :param directory: where this process was started.
+    :param reload: reads the settings anew.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        life: Life,
+        reactor: Any,
+        *,
+        environ: Mapping[str, str],
+        directory: str,
+        reload: Callable[[], Settings],
+    ) -> None:
+        self._tree = tree
+        self._life = life
+        self._reactor = reactor
+        self._environ = environ
+        self._directory = directory
+        self._reload = reload
+        self._trying: Deferred[None] | None = None
+        self._going: Deferred[None] | None = None
+        self._has_given_up = False
+
+    def begin(self) -> Deferred[None]:
+        """Restart.  Where this process serves, this fires when the new code has been tried, and it is about to end;
+        where workers do, when they are all new.
+
+        :raises ApplicationError: with the lines that say why not, by way of the Deferred; the old code serves on then.
+        """
+        if any(doing is not None and not doing.called for doing in (self._trying, self._going)):
+            return fail(ApplicationError("a restart is under way already.")).addErrback(_say)
+        self._has_given_up = False
+        trying = self._trying = Deferred.fromCoroutine(self._begin())
+        trying.addErrback(_say).addErrback(_say_that_the_old_serves)
+        # Whoever waits may leave; the restart goes on.
+        follower = follow(trying)
+        trying.addErrback(lambda failure: None)
+        return follower
+
+    def give_up(self) -> None:
+        """There is going to be a stop."""
+        self._has_given_up = True
+        for doing in (self._trying, self._going):
+            if doing is not None:
+                doing.cancel()
+        if self._tree.notify is not None:
+            self._tree.notify.stop_instead()
+
+    async def _begin(self) -> None:
+        if self._life.is_guest or not (self._life.is_host or runner_of(sys.modules)):
+            raise ApplicationError(
+                "only a process of its own can be restarted: one of twistd, twist, python -m duck_tx or App.run()."
+            )
+        if not self._tree.is_serving:
+            raise ApplicationError("the server is not up, so there is nothing to restart.")
+        told = self._tree.notify
+        if told is not None:
+            told.say_reloading()
+        try:
+            fresh = self._reload()
+            if self._tree.workers is not None:
+                await self._roll(fresh)
+                if told is not None:
+                    told.say_ready()
+                return
+            line = self._line()
+            next_life = again(line, self._table(line))
+            _check_log(next_life.log)
+            kept = ports_kept(self._tree.settings, fresh)
+            await self._try(line, kept)
+        except CancelledError:
+            raise ApplicationError("the server was stopped before it was restarted.") from None
+        except BaseException:
+            if told is not None:
+                told.say_ready()
+            raise
+        self._going = Deferred.fromCoroutine(self._go(next_life, kept))
+        self._going.addErrback(lambda failure: _log.failure("the restart failed", failure=failure))
+
+    def _line(self) -> CommandLine:
+        runner = "" if self._life.is_host else runner_of(sys.modules)
+        return command_line(
+            sys.orig_argv, sys.argv, executable=sys.executable, runner=runner, directory=self._directory
+        )
+
+    def _table(self, line: CommandLine) -> Any:
+        return table_of(line.runner) if line.runner else None
+
+    async def _try(self, line: CommandLine, ports: Iterable[str]) -> None:
+        attempt = trial_of(line, self._table(line))
+        environ = {name: value for name, value in self._environ.items() if name not in notify.VARIABLES}
+        _log.info("restarting: the new code is tried first")
+        await trial.Trial(self._reactor, ports).run(attempt.command, directory=attempt.directory, environ=environ)
+
+    async def _go(self, next_life: Again, ports: Iterable[str]) -> None:
+        """Finish with everybody, and go."""
+        tree = self._tree
+        services = {"server": tree.server}
+        if tree.redirect is not None:
+            services["force-https"] = tree.redirect
+        _log.info("restarting: the new code can be loaded, finishing what is in flight")
+        # The port accepts meanwhile, so that nobody waits for those who take long.
+        going = [each.let_go() for each in services.values()]
+        going.append(tree.gateway.let_go(tree.settings.server.grace))
+        try:
+            await gatherResults([Deferred.fromCoroutine(each) for each in going], consumeErrors=True)
+        except Exception:
+            if not self._has_given_up:
+                # There is no way back, and the next life is as good as ever.
+                _log.failure("restarting: not all that is in flight can be waited for")
+        if self._has_given_up:
+            return
+        sockets = {name: services[name].hand_on() for name in ports if name in services}
+        # No longer an object that closes it when the interpreter lets go of everything.
+        numbers = {name: sock.detach() for name, sock in sockets.items() if sock is not None}
+        environ = {**self._environ, **named(numbers), **age.stamped()}
+        # Until the next life has handlers, these would be the end of it.
+        tree.signals.ignore_later(signal.SIGHUP, signal.SIGUSR1)
+        with suppress(CancelledError):
+            await self._life.replace(partial(self._turn, next_life, environ, list(numbers.values())))
+        if self._has_given_up:
+            for number in numbers.values():
+                os.close(number)
+
+    def _turn(self, next_life: Again, environ: Mapping[str, str], descriptors: list[int]) -> None:
+        act = turn(next_life, environ, descriptors)
+        exit_through(act)
+        self._reactor.addSystemEventTrigger("after", "shutdown", within, _THREADS_END, act)
+
+    async def _roll(self, fresh: Settings) -> None:
+        workers = self._tree.workers
+        assert workers is not None
+        different = changed(self._tree.settings, fresh)
+        waiting = [key for key in different if key.startswith(_OF_MAIN) and key not in _OF_WORKERS]
+        if waiting:
+            _log.warn("restarting: {keys} will be as set after a stop and a start", keys=", ".join(waiting))
+        as_before = {key: _value(self._tree.settings, key) for key in waiting}
+        await workers.roll(override(fresh, as_before, "the main process").settings)
+        _log.info("restarted: the workers serve the new code")
+
+
+def _say(failure: Failure) -> Failure:
+    if isinstance(failure.value, ApplicationError):
+        tell(failure.value)
+    return failure
+
+
+def _say_that_the_old_serves(failure: Failure) -> Failure:
+    _log.warn("not restarted: the old code serves on")
+    return failure
+
+
+def _check_log(log: str) -> None:
+    """See that the next life can go on with a log that this one may have opened with other privileges.
+
+    :raises ApplicationError: if not.
+    """
+    place = log if os.path.exists(log) else os.path.dirname(log)
+    if log and not os.access(place, os.W_OK):
+        raise ApplicationError(
+            f"the log {log} could not be opened again: this user cannot write to {place}. Give it to the user that the "
+            "server runs as."
+        )

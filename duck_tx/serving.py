@@ -1,0 +1,254 @@
+"""What answers requests: the same services in the one process of a small site and in each worker of a larger one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from twisted.application.service import Service
+from twisted.web.resource import IResource
+
+from duck_tx import welcome
+from duck_tx.content.static import StaticFiles
+from duck_tx.gateway.django import LoadedProject
+from duck_tx.gateway.files import FileMount
+from duck_tx.gateway.project import Project
+from duck_tx.gateway.service import DEFAULT_THREADS, GatewayService
+from duck_tx.gateway.wsgi import WSGIResource
+from duck_tx.http.forwarded import Trusted
+from duck_tx.http.limits import Limits
+from duck_tx.http.logservice import AccessLogService
+from duck_tx.http.nothing import NothingHere
+from duck_tx.http.router import Router
+from duck_tx.http.service import ServerService
+from duck_tx.http.site import Site
+from duck_tx.http.turns import Turns
+from duck_tx.place import project_of, state_directory
+from duck_tx.process.meta import make_state_directory
+from duck_tx.process.port import bind, explained
+from duck_tx.proxy.resource import ReverseProxy
+from duck_tx.settings import HttpSettings, Settings
+
+if TYPE_CHECKING:
+    from duck_tx.secure import Secure
+
+__all__ = ["Form", "Serving", "Sockets", "processes", "threads"]
+
+_JOIN_AT_LEAST = 0.5
+"""Seconds for threads to end, even where the grace is over."""
+
+
+class Sockets(Protocol):
+    """Listening sockets that somebody else has opened."""
+
+    def __contains__(self, who: str, /) -> bool: ...
+
+    def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """Which process this is.
+
+    :ivar is_worker: one of several that serve together.
+    :ivar turns: in which these accept connections.
+    :ivar runs_commands: the startup commands are for this one to run.
+    :ivar skip_setup: Django has been set up by the embedding program.
+    """
+
+    is_worker: bool = False
+    turns: Turns | None = None
+    runs_commands: bool = True
+    skip_setup: bool = False
+
+
+class Serving:
+    """The services that answer requests.  Making it opens nothing.
+
+    :ivar was_development: what another process has said of the project, for one that does not load it.
+    :ivar mounts: resources of the server's own, by the raw prefix of their paths.
+
+    :param settings: what to serve.
+    :param reactor: where.
+    :param sockets: those that were inherited.
+    :param form: which process this is.
+    :raises ApplicationError: if there is no such project.
+    """
+
+    was_development = False
+
+    def __init__(self, settings: Settings, reactor: Any, sockets: Sockets, form: Form) -> None:
+        self.settings = settings
+        self.project = project_of(settings, configured=form.skip_setup)
+        self.state_directory = state_directory(settings, self.project)
+        self._reactor = reactor
+        self._form = form
+        self.mounts: dict[bytes, IResource] = {}
+        self.access_log = AccessLogService(settings.log, reactor)
+        self.secure: Secure | None = None
+        if settings.https.is_on:
+            from duck_tx.secure import Secure
+
+            self.secure = Secure(settings, reactor, self.state_directory, self.is_development, follows=form.is_worker)
+        self.site = self._site(
+            Router(NothingHere()),
+            logs=settings.log.access,
+            secure=self.secure is not None,
+            hsts=self.secure.hsts if self.secure else None,
+        )
+        self.bind_server = sockets.binding("server", self._bind)
+        self.server = self._server("server" in sockets)
+        if self.secure is not None and settings.https.force:
+            self.secure.add_redirect(
+                self.server,
+                partial(self._site, logs=settings.https.redirect_log),
+                lambda: self.site.resource,
+                sockets,
+            )
+        self.gateway = GatewayService(
+            reactor,
+            settings.gateway
+            if form.runs_commands
+            else msgspec.structs.replace(settings.gateway, commands_on_startup=()),
+            self._prepare,
+            self._loaded,
+            lambda: max(self.server.grace_left, _JOIN_AT_LEAST),
+            threads=threads(settings),
+            use_finders=settings.server.debug,
+            skip_setup=form.skip_setup,
+            multiprocess=form.is_worker,
+        )
+
+    @property
+    def redirect(self) -> ServerService | None:
+        """The redirect site, if there is one."""
+        return None if self.secure is None else self.secure.redirect
+
+    def services(self) -> Iterator[tuple[str, Service]]:
+        """What has to run, in this order."""
+        yield "access log", self.access_log
+        if self.project is not None:
+            yield "django", self.gateway
+        if self.secure is not None:
+            yield "certificates", self.secure.certificates
+        yield "server", self.server
+        if self.redirect is not None:
+            yield "force-https", self.redirect
+
+    def announce_stop(self) -> None:
+        """Have every answer from now on say that its connection closes."""
+        self.server.announce_stop()
+        if self.redirect is not None:
+            self.redirect.announce_stop()
+
+    def _site(
+        self,
+        resource: IResource,
+        *,
+        logs: bool,
+        secure: bool = False,
+        hsts: Callable[[], bytes | None] | None = None,
+    ) -> Site:
+        return Site(
+            resource,
+            reactor=self._reactor,
+            limits=_limits(self.settings.http),
+            trusted=Trusted(self.settings.proxy.trusted),
+            log=self.access_log.log if logs else None,
+            server_header=self.settings.http.server_header,
+            secure=secure,
+            hsts=hsts,
+        )
+
+    def _server(self, is_shared: bool) -> ServerService:
+        server = self.settings.server
+        return ServerService(
+            self._reactor,
+            self.site,
+            self.bind_server,
+            lambda error, port: explained(error, server.addr, port),
+            backlog=server.backlog,
+            grace=server.grace,
+            listener=None if self.secure is None else self.secure.listener(self.site),
+            is_shared=is_shared,
+            turns=self._form.turns,
+        )
+
+    def _bind(self) -> socket.socket:
+        server = self.settings.server
+        return bind(server.addr, server.port, uses_ipv6=server.uses_ipv6)
+
+    def is_development(self) -> bool:
+        """Whether the project is still being worked on, as far as that is known here."""
+        debug = self.settings.server.debug
+        if debug is not None:
+            return debug
+        loaded = self.gateway.project
+        return self.was_development if loaded is None else loaded.debug or loaded.project.kind == "welcome"
+
+    def _prepare(self) -> tuple[Project, list[str]]:
+        """On a thread, before the project is loaded: the project, and the commands that it needs first."""
+        project = self.project
+        assert project is not None
+        if project.kind != "welcome":
+            return project, []
+        server = self.settings.server
+        hosts = [name for name in (server.addr, server.domain) if name]
+        commands = welcome.prepare(make_state_directory(self.state_directory), hosts)
+        return project, commands if self._form.runs_commands else []
+
+    def _loaded(self, project: LoadedProject, gateway: WSGIResource) -> None:
+        """The project is there: put its files and its pages where requests will look for them."""
+        pages = ReverseProxy(gateway)
+        router = Router(pages)
+        for prefix, resource in self.mounts.items():
+            router.mount(prefix, resource)
+        for mount in project.mounts:
+            if self._serves(mount):
+                router.mount(mount.prefix, self._files(mount, pages))
+        self.site.resource = router
+
+    def _serves(self, mount: FileMount) -> bool:
+        content = self.settings.content
+        return content.media if mount.untrusted else content.static
+
+    def _files(self, mount: FileMount, pages: IResource) -> StaticFiles:
+        content = self.settings.content
+        return StaticFiles(
+            mount.root,
+            finder=mount.finder,
+            max_age=content.max_age,
+            immutable=content.immutable and not mount.untrusted,
+            precompressed=content.precompressed,
+            untrusted=mount.untrusted,
+            fallback=pages,
+        )
+
+
+def threads(settings: Settings) -> int:
+    """How many gateway threads these settings ask for, in each process that serves; 0 is the reactor thread itself."""
+    if settings.gateway.threads is not None:
+        return settings.gateway.threads
+    if settings.server.force_worker_processes or settings.server.workers is None:
+        return DEFAULT_THREADS
+    return _number(settings.server.workers)
+
+
+def processes(settings: Settings) -> int:
+    """How many worker processes these settings ask for; 0: what serves is the main process."""
+    if not settings.server.force_worker_processes:
+        return 0
+    return _number(settings.server.workers or "auto")
+
+
+def _number(workers: int | str) -> int:
+    return workers if isinstance(workers, int) else os.cpu_count() or 1
+
+
+def _limits(http: HttpSettings) -> Limits:
+    return Limits(**{name: getattr(http, name) for name in Limits.__slots__})

@@ -1,0 +1,75 @@
+"""A server with worker processes whose application answers with the pid of its process."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from tests.case import UnitTestCase
+from tests.integration.server import Server, wait_until
+from tests.unit.spawning import lives
+
+__all__ = ["APPLICATION", "WorkersTestCase"]
+
+APPLICATION = """
+import os, sys, time
+
+if os.path.exists("broken"):
+    os._exit(3)
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/stuck":
+        time.sleep(1000)
+    if path == "/sleep":
+        time.sleep(int(environ["QUERY_STRING"]) / 1000)
+    if path == "/wait":
+        sys.stderr.write("waiting\\n")
+        while not os.path.exists("gate"):
+            time.sleep(0.01)
+    body = str(os.getpid()).encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+"""
+_READY = re.compile(r"worker (\d+) is ready, pid (\d+)")
+
+
+class WorkersTestCase(UnitTestCase):
+    def begun(
+        self,
+        *options: str,
+        launch: str | list[str] = "twistd",
+        application: str = APPLICATION,
+        **settings: str,
+    ) -> Server:
+        """A server that has been started, and is looked at for what it leaves when the test is over."""
+        server = Server(
+            "--wsgi", "crew:application", "--processes", "--no-access-log", *options,
+            launch=launch, project=None, files={"crew.py": application},
+            environ={f"DUCK_{key}": value for key, value in settings.items()},
+        )  # fmt: skip
+        self.addCleanup(server.close)
+        return server.begin()
+
+    def served(self, *options: str, launch: str | list[str] = "twistd", **settings: str) -> Server:
+        """One that is ready, with two workers."""
+        return self.begun("--workers", "2", *options, launch=launch, **settings).start()
+
+    def pids(self, server: Server) -> list[int]:
+        """The workers that have become ready, in that order."""
+        return [int(found[2]) for found in _READY.finditer(server.log)]
+
+    def stop(self, server: Server, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stop it, and see that nothing is left."""
+        self.assertEqual(server.stop(number), -number, server.log)
+        self.assertEqual(server.left_behind(), [], server.log)
+        self.assertNotIn("Traceback", server.log)
+        self.assertNotIn("Unhandled", server.log)
+
+    def are_left(self, server: Server, count: int) -> bool:
+        """Whether so many of those live that have ever been ready."""
+        return sum(map(lives, self.pids(server))) == count
+
+    def wait_for_ready(self, server: Server, count: int) -> None:
+        """Wait until so many workers have become ready since the start."""
+        wait_until(lambda: len(self.pids(server)) >= count, 30, f"{count} workers are ready:\n{server.log}")

@@ -1,0 +1,66 @@
+"""What answers requests, in one process and in a worker."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from duck_tx.gateway.django import LoadedProject
+from duck_tx.gateway.project import Project
+from duck_tx.http.turns import Board, Turns
+from duck_tx.serving import Form, Serving
+from duck_tx.settings import Settings, override
+from tests.case import UnitTestCase
+from tests.unit.reactor import HandedOver
+
+
+class _NoSockets:
+    def __contains__(self, who: str, /) -> bool:
+        return False
+
+    def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]:
+        return bind
+
+
+class ServingTests(UnitTestCase):
+    def serving(self, form: Form | None = None, **values: object) -> Serving:
+        given = {"gateway.wsgi": "some.module:application", "server.port": 0}
+        given |= {key.replace("__", "."): value for key, value in values.items()}
+        settings = override(Settings(), given, "a test").settings
+        return Serving(settings, HandedOver(), _NoSockets(), form or Form())
+
+    def test_what_is_needed_first_starts_first(self) -> None:
+        names = [name for name, _ in self.serving(https__enabled=True, https__force=True).services()]
+        self.assertEqual(names, ["access log", "django", "certificates", "server", "force-https"])
+
+    def test_one_worker_runs_the_startup_commands_and_no_other(self) -> None:
+        commands = {"gateway__commands_on_startup": ("migrate",)}
+        for runs, wanted in ((True, ("migrate",)), (False, ())):
+            serving = self.serving(Form(is_worker=True, runs_commands=runs), **commands)
+            self.assertEqual(serving.gateway._settings.commands_on_startup, wanted)
+
+    def test_an_application_knows_whether_others_serve_it_too(self) -> None:
+        self.assertFalse(self.serving().gateway._multiprocess)
+        self.assertTrue(self.serving(Form(is_worker=True)).gateway._multiprocess)
+
+    def test_workers_accept_in_turn(self) -> None:
+        board = Board.make()
+        self.addCleanup(board.close)
+        turns = Turns(board, 1)
+        self.assertIs(self.serving(Form(is_worker=True, turns=turns)).server._turns, turns)
+
+    def test_a_worker_asks_nobody_for_certificates(self) -> None:
+        acme = {"https__acme__email": "you@duck.example", "server__domain": "duck.example"}
+        for is_worker in (False, True):
+            secure = self.serving(Form(is_worker=is_worker), **acme).secure
+            assert secure is not None
+            self.assertEqual(secure.acme is None, is_worker)
+
+    def test_a_project_is_in_development_as_it_says_or_as_another_process_says(self) -> None:
+        serving = self.serving()
+        self.assertFalse(serving.is_development())
+        serving.was_development = True
+        self.assertTrue(serving.is_development())
+        serving.gateway.project = LoadedProject(Project("wsgi", "."), print, debug=False)  # type: ignore[arg-type]
+        self.assertFalse(serving.is_development())
+        self.assertTrue(self.serving(server__debug=True).is_development())
