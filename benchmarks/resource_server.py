@@ -6,7 +6,6 @@ With a certificate and a key (PEM files) after the port it speaks TLS, and in it
 from __future__ import annotations
 
 import datetime
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def factory(kind: str, reactor: Any, secure: bool = False) -> ServerFactory[Any]
     raise ValueError(f"{kind}: neither duck_tx nor twisted")
 
 
-def listen(site: Any, reactor: Any, port: int) -> None:
+def listen_twisted(site: Any, reactor: Any, port: int) -> None:
     reactor.listenTCP(port, site, backlog=_BACKLOG, interface="127.0.0.1")
 
 
@@ -61,10 +60,26 @@ def listen_twisted_tls(site: Any, reactor: Any, port: int, certificate: Path, ke
     reactor.listenSSL(port, site, both.options(), backlog=_BACKLOG, interface="127.0.0.1")
 
 
-def listen_duck_tls(site: Any, reactor: Any, port: int, certificate: Path, key: Path) -> None:
+def listen_duck(site: Any, reactor: Any, port: int, certificate: Path | None = None, key: Path | None = None) -> None:
     """As duck_tx's tree wires it."""
+    from duck_tx.http.service import ServerService
+    from duck_tx.process.port import bind
+
+    ServerService(
+        reactor,
+        site,
+        lambda: bind("127.0.0.1", port),
+        lambda error, taken: error,
+        backlog=_BACKLOG,
+        grace=1.0,
+        listener=duck_tls(site, certificate, key) if certificate and key else None,
+    ).startService()
+
+
+def duck_tls(site: Any, certificate: Path, key: Path) -> Any:
+    """What makes connections over TLS."""
     from duck_tx.http.channel import HTTPChannel
-    from duck_tx.http.service import Listener, ServerService
+    from duck_tx.http.service import Listener
     from duck_tx.http2.channel import Http2Channel
     from duck_tx.http2.limits import Http2Limits
     from duck_tx.https.context import Policy, server_context
@@ -76,29 +91,20 @@ def listen_duck_tls(site: Any, reactor: Any, port: int, certificate: Path, key: 
     store = CertificateStore(lambda credential: server_context(credential, Policy()), strict=False)
     store.use([load_credential(certificate, key, now=datetime.datetime.now(datetime.UTC))])
     protocols = {b"h2": lambda: Http2Channel(site, Http2Limits()), b"http/1.1": lambda: HTTPChannel(site)}
-    secured = TLSFactory(site, store, protocols, timeout=10.0)
-
-    def bind() -> socket.socket:
-        bound = socket.socket()
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(("127.0.0.1", port))
-        return bound
-
-    listener = Listener(secured, TLSTransport)
-    ServerService(
-        reactor, site, bind, lambda error, port: error, backlog=_BACKLOG, grace=1.0, listener=listener
-    ).startService()
+    return Listener(TLSFactory(site, store, protocols, timeout=10.0), TLSTransport)
 
 
 def main(kind: str, port: int, *files: str) -> None:
     from twisted.internet import reactor
 
-    if files:
-        certificate, key = map(Path, files)
-        start = listen_duck_tls if kind == "duck_tx" else listen_twisted_tls
-        start(factory(kind, reactor, secure=True), reactor, port, certificate, key)
+    site = factory(kind, reactor, secure=bool(files))
+    paths = map(Path, files)
+    if kind == "duck_tx":
+        listen_duck(site, reactor, port, *paths)
+    elif files:
+        listen_twisted_tls(site, reactor, port, *paths)
     else:
-        listen(factory(kind, reactor), reactor, port)
+        listen_twisted(site, reactor, port)
     reactor.run()
 
 
