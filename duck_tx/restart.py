@@ -23,7 +23,7 @@ from duck_tx.process.check import run_checks, tell
 from duck_tx.process.exit import exit_through
 from duck_tx.process.inherited import named, without
 from duck_tx.process.promise import follow
-from duck_tx.process.turn import turn, within
+from duck_tx.process.reexec import reexec, within
 from duck_tx.settings import Settings, override
 from duck_tx.settings.fields import FIELDS
 from duck_tx.tree import Tree
@@ -230,7 +230,7 @@ class Restart:
                 os.close(number)
 
     def _turn(self, next_life: Again, environ: Mapping[str, str], descriptors: list[int]) -> None:
-        act = turn(next_life, environ, descriptors)
+        act = reexec(next_life, environ, descriptors)
         exit_through(act)
         self._reactor.addSystemEventTrigger("after", "shutdown", within, _THREADS_END, act)
 

@@ -19,8 +19,8 @@ from duck_tx.errors import ApplicationError
 from duck_tx.http.turns import Board
 from duck_tx.process.check import tell
 from duck_tx.process.link import Answer, Reload, ReopenLogs, Role, Settle
-from duck_tx.process.place import Place
 from duck_tx.process.promise import follow, settled
+from duck_tx.process.slot import Slot
 from duck_tx.process.tenure import between_looks, tenure
 from duck_tx.process.worker import BOARD, Worker
 from duck_tx.settings import Settings
@@ -84,7 +84,7 @@ class WorkerService(Service):
         self._directory = os.getcwd()
         self._board: Board | None = None
         self._generations: Counter[int] = Counter()
-        self._places: dict[int, Place] = {}
+        self._slots: dict[int, Slot] = {}
         self._leaving: set[Worker] = set()
         self._answers: dict[tuple[str, bytes], bytes] = {}
         self._is_up = False
@@ -105,7 +105,7 @@ class WorkerService(Service):
         return [worker.describe() for worker in workers]
 
     def _workers(self) -> list[Worker]:
-        placed = (worker for place in self._places.values() for worker in place.workers())
+        placed = (worker for slot in self._slots.values() for worker in slot.workers())
         return [*placed, *self._leaving]
 
     # Start and stop.
@@ -127,7 +127,7 @@ class WorkerService(Service):
         super().startService()
         self._looked = self._reactor.seconds()
         self._look_later = self._reactor.callLater(self._between_looks, self._look)
-        first = self._place(1)
+        first = self._slot(1)
         worker = first.begin(runs_commands=True)
         await follow(worker.decided)
         if worker.why_not:
@@ -143,8 +143,8 @@ class WorkerService(Service):
         if self._look_later is not None:
             self._look_later.cancel()
             self._look_later = None
-        for place in self._places.values():
-            place.close()
+        for slot in self._slots.values():
+            slot.close()
         workers = self._workers()
         for worker in workers:
             worker.drain(self._shared)
@@ -155,7 +155,7 @@ class WorkerService(Service):
             self.stop_at_once()
             raise
         finally:
-            self._places.clear()
+            self._slots.clear()
             if self._board is not None:
                 self._board.close()
                 self._board = None
@@ -169,22 +169,22 @@ class WorkerService(Service):
 
     # One of them.
 
-    def _place(self, number: int) -> Place:
-        place = self._places[number] = Place(number, self._reactor, self._launch, self._dismiss, self._draw)
-        return place
+    def _slot(self, number: int) -> Slot:
+        slot = self._slots[number] = Slot(number, self._reactor, self._launch, self._dismiss, self._draw)
+        return slot
 
-    def _launch(self, place: Place, runs_commands: bool) -> Worker:
+    def _launch(self, slot: Slot, runs_commands: bool) -> Worker:
         server = self._settings.server
         sockets = {name: port.bound for name, port in self._ports.items() if port.bound is not None}
         if self._board is None:
             self._board = Board.make()
         board = self._board
         # One that is ready and its successor are there at the same time.
-        self._generations[place.number] += 1
-        cell = 2 * place.number - self._generations[place.number] % 2
+        self._generations[slot.number] += 1
+        cell = 2 * slot.number - self._generations[slot.number] % 2
         board.use(cell)
         role = Role(
-            number=place.number,
+            number=slot.number,
             settings=self._settings,
             sockets={name: BOARD + number for number, name in enumerate(sockets, 1)},
             directory=self._directory,
@@ -200,9 +200,9 @@ class WorkerService(Service):
             timeout=server.worker_timeout,
             grace=server.grace,
             loaded=self._loaded,
-            left=lambda worker: self._left(place, worker),
+            left=lambda worker: self._left(slot, worker),
         )
-        worker.ended.addCallback(lambda _: self._ended(place, worker, cell))
+        worker.ended.addCallback(lambda _: self._ended(slot, worker, cell))
         worker.start(
             sockets,
             board.descriptor,
@@ -212,17 +212,17 @@ class WorkerService(Service):
             worker.end.say(Answer, kind=kind, key=key, value=value)
         return worker
 
-    def _ended(self, place: Place, worker: Worker, cell: int) -> None:
+    def _ended(self, slot: Slot, worker: Worker, cell: int) -> None:
         if self._board is not None:
             self._board.cells[cell] = 0
         self._leaving.discard(worker)
-        place.ended(worker)
+        slot.ended(worker)
 
-    def _left(self, place: Place, worker: Worker) -> None:
+    def _left(self, slot: Slot, worker: Worker) -> None:
         """Somebody has asked a worker to end, and not this process."""
         if self._is_up:
             self._dismiss(worker)
-            place.left(worker)
+            slot.left(worker)
         else:
             worker.drain(self._shared)
 
@@ -243,18 +243,18 @@ class WorkerService(Service):
         if count != self.count:
             _log.info("{count} workers are wanted, {earlier} until now", count=count, earlier=self.count)
         self.count = count
-        for number in [number for number in self._places if number > count]:
-            place = self._places.pop(number)
-            place.close()
-            for worker in place.workers():
+        for number in [number for number in self._slots if number > count]:
+            slot = self._slots.pop(number)
+            slot.close()
+            for worker in slot.workers():
                 self._dismiss(worker)
         return self._fill()
 
     def _fill(self) -> Deferred[None]:
-        """Have a worker in each place that there is to be."""
+        """Have a worker in each slot that there is to be."""
         numbers = range(1, self.count + 1) if self._is_up else ()
-        new = [self._place(number) for number in numbers if number not in self._places]
-        return gatherResults([place.open() for place in new]).addCallback(lambda _: None)
+        new = [self._slot(number) for number in numbers if number not in self._slots]
+        return gatherResults([slot.open() for slot in new]).addCallback(lambda _: None)
 
     # Others in their places.
 
@@ -273,12 +273,12 @@ class WorkerService(Service):
             raise ApplicationError("there are no workers: the server is not up.")
         earlier, self._settings = self._settings, settings
         is_first = True
-        for number in sorted(self._places):
-            place = self._places.get(number)
-            if place is None:
+        for number in sorted(self._slots):
+            slot = self._slots.get(number)
+            if slot is None:
                 continue
             try:
-                await place.replace(runs_commands=is_first)
+                await slot.replace(runs_commands=is_first)
             except ApplicationError:
                 if is_first:
                     self._settings = earlier
@@ -298,17 +298,17 @@ class WorkerService(Service):
             worker.passed(elapsed)
         if self._replacing.locked or not self._is_up:
             return
-        for place in self._places.values():
-            why = place.overdue()
+        for slot in self._slots.values():
+            why = slot.overdue()
             if why:
                 # One at a time: the others serve meanwhile.
-                self._replacing.run(self._recycle, place, why).addErrback(_failed)
+                self._replacing.run(self._recycle, slot, why).addErrback(_failed)
                 return
 
-    async def _recycle(self, place: Place, why: str) -> None:
-        _log.info("worker {number} is replaced after {why}", number=place.number, why=why)
+    async def _recycle(self, slot: Slot, why: str) -> None:
+        _log.info("worker {number} is replaced after {why}", number=slot.number, why=why)
         try:
-            await place.replace()
+            await slot.replace()
         except ApplicationError as error:
             if self._is_up:
                 tell(error)

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from duck_tx.reload.link import VARIABLE, Link, adopt
 
-__all__ = ["Server", "Start"]
+__all__ = ["ServerProcess", "Start"]
 
 
 class Start(NamedTuple):
@@ -31,7 +31,7 @@ class Start(NamedTuple):
     watched: Sequence[str] = ()
 
 
-class Server(ProcessProtocol):
+class ServerProcess(ProcessProtocol):
     """A process that prepares itself, and serves when it is told to.
 
     :param start: how it is started.
@@ -44,8 +44,8 @@ class Server(ProcessProtocol):
     def __init__(
         self,
         start: Start,
-        heard: Callable[[Server, dict[str, Any]], object],
-        ended: Callable[[Server, int | None, int | None], object],
+        heard: Callable[[ServerProcess, dict[str, Any]], object],
+        ended: Callable[[ServerProcess, int | None, int | None], object],
     ) -> None:
         self.start = start
         self._ended = ended

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from duck_tx.errors import ApplicationError
-from duck_tx.reload.child import Server, Start
+from duck_tx.reload.child import ServerProcess, Start
 from duck_tx.reload.files import FileWatch
 from duck_tx.reload.gathered import Gathered
 from duck_tx.reload.module import forget_compiled
@@ -73,9 +73,9 @@ class MonitorService(Service):
         self._files = watch(reactor, self._gathered.add, polls=polls)
         self._first: Start | None = None
         self._next: Start | None = None
-        self._server: Server | None = None
-        self._spare: Server | None = None
-        self._living: set[Server] = set()
+        self._server: ServerProcess | None = None
+        self._spare: ServerProcess | None = None
+        self._living: set[ServerProcess] = set()
         self._resting: IDelayedCall | None = None
         self._killing: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
@@ -154,8 +154,8 @@ class MonitorService(Service):
         if start is not None:
             self._begin(start)
 
-    def _spawned(self, start: Start) -> Server:
-        server = Server(start, self._heard, self._ended)
+    def _spawned(self, start: Start) -> ServerProcess:
+        server = ServerProcess(start, self._heard, self._ended)
         server.spawn(self._reactor)
         self._living.add(server)
         return server
@@ -171,7 +171,7 @@ class MonitorService(Service):
         if resting is not None and resting.active():
             resting.cancel()
 
-    def _heard(self, server: Server, message: dict[str, Any]) -> None:
+    def _heard(self, server: ServerProcess, message: dict[str, Any]) -> None:
         """The server has something to say."""
         for path in self._files.add(message.get("watch", ())):
             if self._began < _written(path) <= time.time():
@@ -196,7 +196,7 @@ class MonitorService(Service):
         _log.warn("the server does not stop, and is killed")
         self.signal(signal.SIGKILL)
 
-    def _ended(self, server: Server, status: int | None, number: int | None) -> None:
+    def _ended(self, server: ServerProcess, status: int | None, number: int | None) -> None:
         self._living.discard(server)
         if server is self._spare:
             self._spare = None

@@ -6,7 +6,7 @@ import os
 import signal
 from typing import Any
 
-from duck_tx.reload.child import Server, Start
+from duck_tx.reload.child import ServerProcess, Start
 from tests.case import AsyncTestCase
 from tests.unit.spawning import python, until
 
@@ -28,8 +28,8 @@ class ServerTests(AsyncTestCase):
         self.heard: list[dict[str, Any]] = []
         self.ended: list[tuple[int | None, int | None]] = []
 
-    def server(self, code: str) -> Server:
-        server = Server(
+    def server(self, code: str) -> ServerProcess:
+        server = ServerProcess(
             Start(python(code), os.getcwd(), dict(os.environ)),
             lambda server, message: self.heard.append(message),
             lambda server, *how: self.ended.append(how),

@@ -172,7 +172,7 @@ class RestartTests(_Case):
     def test_what_was_tried_is_done(self) -> None:
         became: list[Any] = []
         self.patch(restart.trial.Trial, "run", lambda *_, **__: succeed(None))
-        self.patch(restart, "turn", lambda *arguments: became.append(arguments))
+        self.patch(restart, "reexec", lambda *arguments: became.append(arguments))
         self.patch(restart, "exit_through", lambda act: None)
         doing = self.restart()
         self.successResultOf(doing.begin())

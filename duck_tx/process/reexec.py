@@ -11,10 +11,10 @@ from typing import Any
 
 from duck_tx.process.again import Again
 
-__all__ = ["turn", "within"]
+__all__ = ["reexec", "within"]
 
 
-def turn(again: Again, environ: Mapping[str, str], descriptors: Iterable[int]) -> Callable[[], None]:
+def reexec(again: Again, environ: Mapping[str, str], descriptors: Iterable[int]) -> Callable[[], None]:
     """What turns this process into the next one (exec), as the last thing that it does.
 
     A SIGTERM or SIGINT from now on is kept, and ends it at that point instead.  Signals that are ignored now are so in
@@ -26,7 +26,7 @@ def turn(again: Again, environ: Mapping[str, str], descriptors: Iterable[int]) -
     kept = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) != signal.SIG_IGN]
     for number in kept:
         signal.signal(number, late.setdefault)
-    return partial(_turn, again, dict(environ), tuple(descriptors), tuple(kept), late)
+    return partial(_reexec, again, dict(environ), tuple(descriptors), tuple(kept), late)
 
 
 def within(seconds: float, act: Callable[[], object]) -> None:
@@ -54,7 +54,7 @@ def _can_be_made(pidfile: str, os: Any = os) -> bool:
         os.unlink(pidfile)
 
 
-def _turn(
+def _reexec(
     again: Again,
     environ: Mapping[str, str],
     descriptors: Iterable[int],

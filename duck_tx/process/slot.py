@@ -1,4 +1,4 @@
-"""Where one worker serves: whoever it is, whatever becomes of it."""
+"""The slot of one worker: whoever it is, whatever becomes of it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from duck_tx.process.check import tell
 from duck_tx.process.promise import follow, settled
 from duck_tx.process.worker import Worker
 
-__all__ = ["Place"]
+__all__ = ["Slot"]
 
 _log = Logger()
 
 
-class Place:
-    """A place keeps its number, its history, and at most one worker that serves.
+class Slot:
+    """A slot keeps its number, its history, and at most one worker that serves.
 
-    A successor starts beside the worker, and takes over when it is ready.  Who has been told to leave has no place any
+    A successor starts beside the worker, and takes over when it is ready.  Who has been told to leave has no slot any
     more.
 
     :param clock: for delays.
-    :param launch: starts a worker, for this place, with or without the startup commands; raises ``OSError``.
-    :param dismiss: has a worker leave whose place is another's; fires when that accepts no more.
+    :param launch: starts a worker, for this slot, with or without the startup commands; raises ``OSError``.
+    :param dismiss: has a worker leave whose slot is another's; fires when that accepts no more.
     :param draw: gives numbers from 0 up to 1.
 
     :ivar worker: who serves, or is about to; ``None`` between a failure and the next attempt.
@@ -40,7 +40,7 @@ class Place:
         self,
         number: int,
         clock: IReactorTime,
-        launch: Callable[[Place, bool], Worker],
+        launch: Callable[[Slot, bool], Worker],
         dismiss: Callable[[Worker], Deferred[Any]],
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -97,12 +97,12 @@ class Place:
     # When one ends.
 
     def ended(self, worker: Worker) -> None:
-        """A worker of this place is gone."""
+        """A worker of this slot is gone."""
         if self._vacated(worker):
             self._again(f"worker {self.number}: {worker.ending}", worker.age)
 
     def left(self, worker: Worker) -> None:
-        """A worker of this place leaves, as somebody has asked it to."""
+        """A worker of this slot leaves, as somebody has asked it to."""
         if self._vacated(worker):
             _log.info("worker {number} was asked to end, replaced at once", number=self.number)
             self.open()
@@ -137,7 +137,7 @@ class Place:
     # When another is wanted.
 
     def overdue(self) -> str:
-        """Why another has to take the place; empty while the worker may stay."""
+        """Why another has to take the slot; empty while the worker may stay."""
         if self.worker is None or self.successor is not None or self._clock.seconds() < self._rests_until:
             return ""
         return self.worker.overdue()

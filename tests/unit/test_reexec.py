@@ -12,11 +12,11 @@ _TURN = """
 import os, signal, socket, sys
 from duck_tx.process.again import Again
 from duck_tx.process.exit import exit_through
-from duck_tx.process.turn import turn, within
+from duck_tx.process.reexec import reexec, within
 {before}
 next_life = [sys.executable, '-c', {code!r}]
 again = Again(tuple(next_life), {directory!r}, {pidfile!r}, tuple([*next_life, 'without']))
-act = turn(again, {{'LIFE': '2'}}, {descriptors})
+act = reexec(again, {{'LIFE': '2'}}, {descriptors})
 exit_through(act)
 print('first', os.getpid(), flush=True)
 {after}
@@ -83,6 +83,6 @@ class TurnTests(UnitTestCase):
     def test_a_program_that_is_gone_is_told(self) -> None:
         code = (
             "from duck_tx.process.again import Again\nfrom duck_tx.process.exit import exit_through\n"
-            "from duck_tx.process.turn import turn\nexit_through(turn(Again(('/no/python',), ''), {}, []))\n"
+            "from duck_tx.process.reexec import reexec\nexit_through(reexec(Again(('/no/python',), ''), {}, []))\n"
         )
         self.assertEqual(ends(code), (1, "duck: /no/python cannot be started again: No such file or directory.\n"))
