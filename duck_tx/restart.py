@@ -16,10 +16,11 @@ from twisted.python.failure import Failure
 
 from duck_tx.errors import ApplicationError
 from duck_tx.life import Life
-from duck_tx.process import age, notify, trial
+from duck_tx.process import age, trial
 from duck_tx.process.again import Again, CommandLine, again, command_line, runner_of, table_of
 from duck_tx.process.again import trial as trial_of
 from duck_tx.process.check import run_checks, tell
+from duck_tx.process.child import environ_of_child
 from duck_tx.process.exit import exit_through
 from duck_tx.process.inherited import named, without
 from duck_tx.process.promise import follow
@@ -195,9 +196,10 @@ class Restart:
 
     async def _try(self, line: CommandLine, ports: Iterable[str]) -> None:
         attempt = trial_of(line, self._table(line))
-        environ = {name: value for name, value in self._environ.items() if name not in notify.VARIABLES}
         _log.info("restarting: the new code is tried first")
-        await trial.Trial(self._reactor, ports).run(attempt.command, directory=attempt.directory, environ=environ)
+        await trial.Trial(self._reactor, ports).run(
+            attempt.command, directory=attempt.directory, environ=environ_of_child(self._environ)
+        )
 
     async def _go(self, next_life: Again, ports: Iterable[str]) -> None:
         """Finish with everybody, and go."""

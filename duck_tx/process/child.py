@@ -16,16 +16,22 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from duck_tx.process import inherited, notify
 from duck_tx.process.lines import Lines
 from duck_tx.process.pace import Pace
 
-__all__ = ["Child", "Ending"]
+__all__ = ["Child", "Ending", "environ_of_child"]
 
 _GUARD = str(Path(__file__).with_name("guard.py"))
 _STREAMS = {1: "stdout", 2: "stderr"}
 _LINES_PER_SECOND = 1000
 _OUTPUT_AFTER_END = 1.0
 """Seconds for what a program wrote before it ended: a daemon that it left behind may hold its output open for ever."""
+
+
+def environ_of_child(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the variables by which a supervisor speaks to this process, and not to its children."""
+    return {name: value for name, value in inherited.without(environ).items() if name not in notify.VARIABLES}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,12 @@ from twisted.logger import Logger
 
 from duck_tx.errors import ApplicationError
 from duck_tx.process.backoff import Backoff
-from duck_tx.process.child import Child, Ending
+from duck_tx.process.child import Child, Ending, environ_of_child
 from duck_tx.settings import SidecarSettings
 
 __all__ = ["SidecarService"]
 
 _log = Logger()
-
-_FOR_THE_SERVER = frozenset(
-    {"LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
-)
-"""Variables by which systemd speaks to one process, and not to its children."""
 
 
 class SidecarService(Service):
@@ -174,8 +169,7 @@ class _Sidecar:
         _log.info("sidecar {name} started, pid {pid}", name=self._name, pid=child.pid)
 
     def _variables(self) -> dict[str, str]:
-        kept = {name: value for name, value in self._environ.items() if name not in _FOR_THE_SERVER}
-        return kept | self._settings.env
+        return environ_of_child(self._environ) | self._settings.env
 
     def _tell(self, stream: str, line: str) -> None:
         # Standard error is where most programs write their logs, so it says nothing of the weight of a line.

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from duck_tx.errors import ApplicationError
 from duck_tx.http.turns import Board
 from duck_tx.process.check import tell
+from duck_tx.process.child import environ_of_child
 from duck_tx.process.link import Answer, Reload, ReopenLogs, Role, Settle
 from duck_tx.process.promise import follow, settled
 from duck_tx.process.slot import Slot
@@ -31,11 +32,6 @@ _log = Logger()
 
 MOST = 1024
 """As many workers as there may be."""
-
-_FOR_THE_SERVER = frozenset(
-    {"LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
-)
-"""Variables by which systemd speaks to one process, and not to its children."""
 
 
 class Port(Protocol):
@@ -203,11 +199,7 @@ class WorkerService(Service):
             left=lambda worker: self._left(slot, worker),
         )
         worker.ended.addCallback(lambda _: self._ended(slot, worker, cell))
-        worker.start(
-            sockets,
-            board.descriptor,
-            {name: value for name, value in self._environ.items() if name not in _FOR_THE_SERVER},
-        )
+        worker.start(sockets, board.descriptor, environ_of_child(self._environ))
         for (kind, key), value in self._answers.items():
             worker.end.say(Answer, kind=kind, key=key, value=value)
         return worker

@@ -12,12 +12,21 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from duck_tx.process.child import Child, Ending
+from duck_tx.process.child import Child, Ending, environ_of_child
 from tests.case import AsyncTestCase, UnitTestCase
 from tests.unit.spawning import ClockedReactor, lives, python, until
 
 _SAY_PID = "os.write(1, b'%d\\n' % os.getpid())"
 """In one piece: two processes write to one pipe."""
+
+
+class EnvironmentTests(UnitTestCase):
+    def test_what_a_supervisor_says_to_the_server_is_not_for_its_children(self) -> None:
+        told = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+        self.assertEqual(environ_of_child({"PATH": "/bin", **dict.fromkeys(told, "1")}), {"PATH": "/bin"})
+
+    def test_neither_are_the_sockets_that_an_earlier_life_has_left_to_it(self) -> None:
+        self.assertEqual(environ_of_child({"DUCK_LISTEN_FDS": "server=7", "HOME": "/"}), {"HOME": "/"})
 
 
 class EndingTests(UnitTestCase):
