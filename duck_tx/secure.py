@@ -28,6 +28,7 @@ from duck_tx.https.redirect import RedirectResource
 from duck_tx.https.service import CertificateService
 from duck_tx.https.store import CertificateStore
 from duck_tx.https.transport import TLSTransport
+from duck_tx.process.inherited import Sockets
 from duck_tx.process.port import bind, explained
 from duck_tx.settings import Settings
 from duck_tx.uris import is_wildcard, public_host
@@ -37,14 +38,6 @@ __all__ = ["Secure", "certificates"]
 _OPTION = "--redirect-port"
 _HTTP, _TLS = "http", "tls"
 """The kinds of answers to challenges."""
-
-
-class Sockets(Protocol):
-    """Listening sockets that somebody else has opened."""
-
-    def __contains__(self, who: str, /) -> bool: ...
-
-    def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]: ...
 
 
 class Followers(Protocol):

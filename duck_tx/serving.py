@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from twisted.application.service import Service
@@ -29,6 +29,7 @@ from duck_tx.http.service import ServerService
 from duck_tx.http.site import Site
 from duck_tx.http.turns import Turns
 from duck_tx.place import project_of, state_directory
+from duck_tx.process.inherited import Sockets
 from duck_tx.process.meta import make_state_directory
 from duck_tx.process.port import bind, explained
 from duck_tx.proxy.resource import ReverseProxy
@@ -37,18 +38,10 @@ from duck_tx.settings import HttpSettings, Settings
 if TYPE_CHECKING:
     from duck_tx.secure import Secure
 
-__all__ = ["Form", "Serving", "Sockets", "processes", "threads"]
+__all__ = ["Form", "Serving", "processes", "threads"]
 
 _JOIN_AT_LEAST = 0.5
 """Seconds for threads to end, even where the grace is over."""
-
-
-class Sockets(Protocol):
-    """Listening sockets that somebody else has opened."""
-
-    def __contains__(self, who: str, /) -> bool: ...
-
-    def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from twisted.logger import Logger
 
@@ -18,6 +18,7 @@ __all__ = [
     "Found",
     "InheritedSockets",
     "Match",
+    "Sockets",
     "Wanted",
     "handed_on",
     "inherited",
@@ -215,6 +216,15 @@ def _unfit(found: Found) -> str:
     if not found.port:
         return "it is not bound to a port"
     return ""
+
+
+class Sockets(Protocol):
+    """Listening sockets that somebody else has opened, by who gets them."""
+
+    def __contains__(self, who: str, /) -> bool: ...
+
+    def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]:
+        """What makes the bound socket; ``bind`` itself, where there is none for ``who``."""
 
 
 class InheritedSockets:
