@@ -7,11 +7,9 @@ from typing import Any, Protocol
 
 from duck_tx.errors import ApplicationError
 from duck_tx.process.promise import settled
+from duck_tx.settings.sections.bounds import MOST_WORKERS
 
-__all__ = ["Resizable", "answer", "wanted"]
-
-MOST = 1024
-"""As many workers as the settings allow."""
+__all__ = ["Resizable", "answer", "check_count", "wanted"]
 
 
 class Resizable(Protocol):
@@ -28,6 +26,15 @@ class Resizable(Protocol):
         """What they are doing."""
 
 
+def check_count(count: int) -> None:
+    """See that there can be so many workers.
+
+    :raises ApplicationError: if not.
+    """
+    if not 1 <= count <= MOST_WORKERS:
+        raise ApplicationError(f"there cannot be {count} workers: ask for 1 to {MOST_WORKERS}.")
+
+
 def wanted(given: Mapping[str, Any], count: int) -> int:
     """How many workers somebody asks for.
 
@@ -39,8 +46,7 @@ def wanted(given: Mapping[str, Any], count: int) -> int:
     if type(asked) is not int:
         raise ApplicationError(f"{asked!r} is no number of workers.")
     number = count + asked if "by" in given else asked
-    if not 1 <= number <= MOST:
-        raise ApplicationError(f"there cannot be {number} workers: ask for 1 to {MOST}.")
+    check_count(number)
     return number
 
 

@@ -19,6 +19,7 @@ from duck_tx.errors import ApplicationError
 from duck_tx.http.turns import Board
 from duck_tx.process.check import tell
 from duck_tx.process.child import environ_of_child
+from duck_tx.process.count import check_count
 from duck_tx.process.link import Answer, Reload, ReopenLogs, Role, Settle
 from duck_tx.process.promise import follow, settled
 from duck_tx.process.slot import Slot
@@ -26,12 +27,9 @@ from duck_tx.process.tenure import between_looks, tenure
 from duck_tx.process.worker import BOARD, Worker
 from duck_tx.settings import Settings
 
-__all__ = ["MOST", "WorkerService"]
+__all__ = ["WorkerService"]
 
 _log = Logger()
-
-MOST = 1024
-"""As many workers as there may be."""
 
 
 class Port(Protocol):
@@ -230,8 +228,7 @@ class WorkerService(Service):
 
         :raises ApplicationError: if there cannot be so many.
         """
-        if not 1 <= count <= MOST:
-            raise ApplicationError(f"{count} workers: there can be 1 to {MOST}.")
+        check_count(count)
         if count != self.count:
             _log.info("{count} workers are wanted, {earlier} until now", count=count, earlier=self.count)
         self.count = count

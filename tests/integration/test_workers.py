@@ -247,7 +247,7 @@ class NumberTests(WorkersTestCase):
                 server.send_signal(signal.SIGTTOU)
                 wait_until(partial(self.are_left, server, left), 30)
             server.send_signal(signal.SIGTTOU)
-            server.wait_for("duck: 0 workers: there can be 1 to 1024.")
+            server.wait_for("duck: there cannot be 0 workers: ask for 1 to 1024.")
             crowd.wait_for(50)
         self.assertEqual((crowd.lost, crowd.refused), ([], 0))
         self.stop(server)

@@ -14,6 +14,9 @@ MIB = 1024**2
 GIB = 1024**3
 TIB = 1024**4
 
+MOST_WORKERS = 1024
+"""As many workers as there may be."""
+
 BYTES = {"unit": "bytes"}
 CONNECTIONS = {"unit": "connections"}
 RATE = {"unit": "bytes/second"}

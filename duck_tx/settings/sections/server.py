@@ -10,6 +10,7 @@ from duck_tx.settings.sections.bounds import (
     BYTES,
     CONNECTIONS,
     DAY,
+    MOST_WORKERS,
     PATH_WORDS,
     PRINTABLE,
     REQUESTS,
@@ -49,7 +50,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         False
     )
     workers: Annotated[
-        Annotated[int, Meta(ge=1, le=1024)] | Literal["auto"] | None,
+        Annotated[int, Meta(ge=1, le=MOST_WORKERS)] | Literal["auto"] | None,
         Meta(
             description="Gateway threads, where `gateway.threads` does not say; with `force_worker_processes`,"
             " worker processes. `auto`: one for each processor."
