@@ -22,8 +22,8 @@ from duck_tx.life import Life
 from duck_tx.place import project_of
 from duck_tx.process import age
 from duck_tx.process.check import tell
-from duck_tx.process.inherited import InheritedSockets, Wanted, handed_on
-from duck_tx.process.port import bind
+from duck_tx.process.endpoint import Endpoint, endpoints
+from duck_tx.process.inherited import InheritedSockets, handed_on
 from duck_tx.process.sequence import Sequence
 from duck_tx.process.signals import Action, Handler, SignalService
 from duck_tx.process.title import set_title
@@ -84,30 +84,24 @@ class Ports:
     """The listening sockets of all lives of the server, so that clients wait between two of them.
 
     :param given: those that somebody else has opened, by name.
-    :param wanted: what is needed of them, by who needs it.
+    :param settings: those of the first life, which say who gets what of them.
     """
 
-    def __init__(self, given: Mapping[str, socket.socket], wanted: Mapping[str, Wanted]) -> None:
-        self._given = InheritedSockets(given, wanted)
-        self._bound: dict[str, tuple[tuple[object, ...], socket.socket]] = {}
+    def __init__(self, given: Mapping[str, socket.socket], settings: Settings) -> None:
+        self._given = InheritedSockets(given, endpoints(settings))
+        self._bound: dict[str, tuple[Endpoint, socket.socket]] = {}
 
     def bound(self, settings: Settings) -> dict[str, socket.socket]:
         """Those that ``settings`` ask for, each bound once; those that are wanted no longer are closed.
 
         :raises PortError: if one cannot be bound; nothing has changed then.
         """
-        server, https = settings.server, settings.https
-        ports = {"server": (server.port, "--port")}
-        if https.is_on and https.force:
-            ports["force-https"] = (https.redirect_port, "--redirect-port")
         earlier, now = self._bound, {}
-        for name, (port, option) in ports.items():
-            key = (server.addr, port, server.uses_ipv6)
-            if name in earlier and earlier[name][0] == key:
+        for name, endpoint in endpoints(settings).items():
+            if name in earlier and earlier[name][0] == endpoint:
                 now[name] = earlier[name]
             else:
-                make = partial(bind, server.addr, port, uses_ipv6=server.uses_ipv6, option=option)
-                now[name] = key, self._given.binding(name, make)()
+                now[name] = endpoint, self._given.binding(name, endpoint.bind)()
         self._bound = now
         for name, (_, sock) in earlier.items():
             if now.get(name, (None, None))[1] is not sock:

@@ -21,6 +21,7 @@ from duck_tx.process.again import Again, CommandLine, again, command_line, runne
 from duck_tx.process.again import trial as trial_of
 from duck_tx.process.check import run_checks, tell
 from duck_tx.process.child import environ_of_child
+from duck_tx.process.endpoint import endpoints
 from duck_tx.process.exit import exit_through
 from duck_tx.process.inherited import named, without
 from duck_tx.process.promise import follow
@@ -76,14 +77,8 @@ def _value(settings: Any, key: str) -> object:
 
 def ports_kept(old: Settings, new: Settings) -> list[str]:
     """The listening sockets that are the same with new settings, by name."""
-    keys = ("server.addr", "server.uses_ipv6")
-    kept = []
-    if not any(_value(old, key) != _value(new, key) for key in (*keys, "server.port")):
-        kept.append("server")
-    redirects = [each.https.is_on and each.https.force for each in (old, new)]
-    if all(redirects) and not any(_value(old, key) != _value(new, key) for key in (*keys, "https.redirect_port")):
-        kept.append("force-https")
-    return kept
+    earlier = endpoints(old)
+    return [name for name, endpoint in endpoints(new).items() if earlier.get(name) == endpoint]
 
 
 def look(tree: Tree, ports: frozenset[str]) -> None:

@@ -28,14 +28,13 @@ from duck_tx.https.redirect import RedirectResource
 from duck_tx.https.service import CertificateService
 from duck_tx.https.store import CertificateStore
 from duck_tx.https.transport import TLSTransport
+from duck_tx.process.endpoint import endpoints
 from duck_tx.process.inherited import Sockets
-from duck_tx.process.port import bind, explained
 from duck_tx.settings import Settings
 from duck_tx.uris import is_wildcard, public_host
 
 __all__ = ["Secure", "certificates"]
 
-_OPTION = "--redirect-port"
 _HTTP, _TLS = "http", "tls"
 """The kinds of answers to challenges."""
 
@@ -177,7 +176,8 @@ class Secure:
         :param pages: the resource that answers for exempt paths.
         :param sockets: may hold the one that it listens on.
         """
-        self.bind_redirect = sockets.binding("force-https", self._bind_redirect)
+        endpoint = endpoints(self._settings)["force-https"]
+        self.bind_redirect = sockets.binding("force-https", endpoint.bind)
         settings, https = self._settings.server, self._settings.https
         resource = RedirectResource(
             domain=lambda: public_host(settings.domain, settings.addr),
@@ -192,16 +192,11 @@ class Secure:
             self._reactor,
             make_site(resource),
             self.bind_redirect,
-            lambda error, port: explained(error, settings.addr, port, _OPTION),
+            endpoint.explained,
             backlog=settings.backlog,
             grace=settings.grace,
             is_shared="force-https" in sockets,
         )
-
-    def _bind_redirect(self) -> socket.socket:
-        server = self._settings.server
-        port = self._settings.https.redirect_port
-        return bind(server.addr, port, uses_ipv6=server.uses_ipv6, option=_OPTION)
 
     def _keeps(self, host: str) -> bool:
         """Whether a redirect may lead to ``host``: it is one of ours."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -29,9 +28,9 @@ from duck_tx.http.service import ServerService
 from duck_tx.http.site import Site
 from duck_tx.http.turns import Turns
 from duck_tx.place import project_of, state_directory
+from duck_tx.process.endpoint import Endpoint, endpoints
 from duck_tx.process.inherited import Sockets
 from duck_tx.process.meta import make_state_directory
-from duck_tx.process.port import bind, explained
 from duck_tx.proxy.resource import ReverseProxy
 from duck_tx.settings import HttpSettings, Settings
 
@@ -94,8 +93,9 @@ class Serving:
             secure=self.secure is not None,
             hsts=self.secure.hsts if self.secure else None,
         )
-        self.bind_server = sockets.binding("server", self._bind)
-        self.server = self._server("server" in sockets)
+        endpoint = endpoints(settings)["server"]
+        self.bind_server = sockets.binding("server", endpoint.bind)
+        self.server = self._server(endpoint, "server" in sockets)
         if self.secure is not None and settings.https.force:
             self.secure.add_redirect(
                 self.server,
@@ -158,23 +158,19 @@ class Serving:
             hsts=hsts,
         )
 
-    def _server(self, is_shared: bool) -> ServerService:
+    def _server(self, endpoint: Endpoint, is_shared: bool) -> ServerService:
         server = self.settings.server
         return ServerService(
             self._reactor,
             self.site,
             self.bind_server,
-            lambda error, port: explained(error, server.addr, port),
+            endpoint.explained,
             backlog=server.backlog,
             grace=server.grace,
             listener=None if self.secure is None else self.secure.listener(self.site),
             is_shared=is_shared,
             turns=self._form.turns,
         )
-
-    def _bind(self) -> socket.socket:
-        server = self.settings.server
-        return bind(server.addr, server.port, uses_ipv6=server.uses_ipv6)
 
     def is_development(self) -> bool:
         """Whether the project is still being worked on, as far as that is known here."""

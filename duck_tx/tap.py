@@ -21,7 +21,6 @@ from duck_tx.errors import ApplicationError
 from duck_tx.process import age, trial
 from duck_tx.process.inherited import inherited
 from duck_tx.settings import OPTIONS, Loaded, Settings, as_text, load
-from duck_tx.tree import wanted
 
 if TYPE_CHECKING:
     from duck_tx.reloading import Monitor
@@ -214,7 +213,7 @@ def monitor_of(options: Options) -> Monitor | None:
         lambda: options.read().settings,
         config=options["config"],
         environ=os.environ,
-        ports=lambda settings: Ports(inherited(os.environ, os.getpid()), wanted(settings)),
+        ports=lambda settings: Ports(inherited(os.environ, os.getpid()), settings),
     )
 
 

@@ -17,8 +17,9 @@ from duck_tx.errors import ApplicationError
 from duck_tx.http.service import ServerService
 from duck_tx.process.check import CheckService, run_checks, tell
 from duck_tx.process.control import ControlService, Verb
+from duck_tx.process.endpoint import endpoints
 from duck_tx.process.hook import Hook, HookService
-from duck_tx.process.inherited import InheritedSockets, Wanted
+from duck_tx.process.inherited import InheritedSockets
 from duck_tx.process.logs import LogService
 from duck_tx.process.meta import MetaService, check_state_directory
 from duck_tx.process.notify import NotifyService, notify_address
@@ -33,7 +34,7 @@ from duck_tx.settings import Settings
 if TYPE_CHECKING:
     from duck_tx.reload.service import ReloaderService
 
-__all__ = ["Tree", "wanted"]
+__all__ = ["Tree"]
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -92,7 +93,7 @@ class Tree:
             raise ApplicationError(
                 "worker processes set Django up for themselves: leave skip_setup or force_worker_processes off."
             )
-        self.sockets = InheritedSockets(sockets, wanted(settings))
+        self.sockets = InheritedSockets(sockets, endpoints(settings))
         self.serving = Serving(settings, reactor, self.sockets, Form(skip_setup=skip_setup))
         self.project, self.state_directory = self.serving.project, self.serving.state_directory
         self.access_log, self.gateway = self.serving.access_log, self.serving.gateway
@@ -279,17 +280,6 @@ class Tree:
             self.access_log.reopen()
         else:
             self.workers.reopen_logs()
-
-
-def wanted(settings: Settings) -> dict[str, Wanted]:
-    """The listening sockets that these settings need, and what they may be called where somebody else opened them."""
-    port, https = settings.server.port, settings.https
-    if not (https.is_on and https.force):
-        return {"server": Wanted(("server", "https", "http"), port)}
-    return {
-        "server": Wanted(("server", "https"), port),
-        "force-https": Wanted(("force-https", "redirect", "http"), https.redirect_port),
-    }
 
 
 def _check_port(server: ServerService, bind: Callable[[], socket.socket]) -> None:

@@ -14,12 +14,13 @@ from typing import NamedTuple, Protocol
 
 from twisted.logger import Logger
 
+from duck_tx.process.endpoint import Endpoint
+
 __all__ = [
     "Found",
     "InheritedSockets",
     "Match",
     "Sockets",
-    "Wanted",
     "handed_on",
     "inherited",
     "look_at",
@@ -41,17 +42,6 @@ _OWN = "DUCK_LISTEN_FDS"
 """
 
 _ALL = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID", _OWN)
-
-
-class Wanted(NamedTuple):
-    """A listening socket that the server is going to need.
-
-    :ivar names: what it may be called, the best name first.
-    :ivar port: what it may be bound to.
-    """
-
-    names: tuple[str, ...]
-    port: int
 
 
 class Found(NamedTuple):
@@ -182,7 +172,7 @@ def look_at(sock: socket.socket) -> Found:
     return Found(sock.family, sock.type, address, port, is_connection)
 
 
-def matched(found: Mapping[str, Found], wanted: Mapping[str, Wanted]) -> Match:
+def matched(found: Mapping[str, Found], wanted: Mapping[str, Endpoint]) -> Match:
     """Decide who gets which socket: by the name of the socket, else by its port.
 
     Whether it listens already makes no difference: it will.
@@ -236,7 +226,7 @@ class InheritedSockets:
     :param wanted: what is needed, by who needs it.
     """
 
-    def __init__(self, sockets: Mapping[str, socket.socket], wanted: Mapping[str, Wanted]) -> None:
+    def __init__(self, sockets: Mapping[str, socket.socket], wanted: Mapping[str, Endpoint]) -> None:
         found = {name: look_at(sock) for name, sock in sockets.items()}
         match = matched(found, wanted)
         self._sockets = {who: sockets[name] for who, name in match.taken.items()}

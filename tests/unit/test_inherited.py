@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duck_tx.process.endpoint import Endpoint
 from duck_tx.process.inherited import (
     Found,
     InheritedSockets,
-    Wanted,
     handed_on,
     inherited,
     look_at,
@@ -29,8 +29,8 @@ from tests.unit.logged import logged_lines
 
 _PID = 4711
 _WANTED = {
-    "server": Wanted(("server", "https"), 443),
-    "force-https": Wanted(("force-https", "redirect", "http"), 80),
+    "server": Endpoint(("server", "https"), "0.0.0.0", 443, False, "--port"),
+    "force-https": Endpoint(("force-https", "redirect", "http"), "0.0.0.0", 80, False, "--redirect-port"),
 }
 _TAKE = (
     "import json, os; from duck_tx.process.inherited import inherited; "
@@ -250,7 +250,7 @@ class InheritedSocketsTests(_SocketCase):
         sock = self.listening()
         port = sock.getsockname()[1]
         with logged_lines() as lines:
-            InheritedSockets({"unknown": sock}, {"server": Wanted(("server", "http"), 443)})
+            InheritedSockets({"unknown": sock}, {"server": _WANTED["server"]})
         self.assertEqual(
             lines,
             [

@@ -18,7 +18,6 @@ from duck_tx.reload.child import Start
 from duck_tx.reloading import Monitor, Ports, settings_below
 from duck_tx.settings import Settings, override
 from duck_tx.tap import Options, app_of, monitor_of
-from duck_tx.tree import wanted
 from tests.case import AsyncTestCase, UnitTestCase
 from tests.integration.server import CHECKOUT
 
@@ -45,7 +44,7 @@ class SettingsTests(UnitTestCase):
 class PortsTests(UnitTestCase):
     def ports(self, given: dict[str, socket.socket] | None = None, **values: object) -> tuple[Ports, Settings]:
         settings = _settings(**values)
-        ports = Ports(given or {}, wanted(settings))
+        ports = Ports(given or {}, settings)
 
         def close() -> None:
             for _, sock in ports._bound.values():
@@ -91,7 +90,7 @@ class MonitorTests(UnitTestCase):
         self.settings = _settings()
 
     def monitor(self) -> tuple[Any, Ports]:
-        ports = Ports({}, wanted(self.settings))
+        ports = Ports({}, self.settings)
         reactor = MemoryReactorClock()
         monitor = Monitor(reactor, lambda: self.settings, config=None, environ={"A": "1"}, ports=lambda settings: ports)
         return monitor, ports
