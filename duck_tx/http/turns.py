@@ -46,8 +46,11 @@ class Board:
     @classmethod
     def make(cls) -> Board:
         """A new one, which no other process sees yet."""
-        with tempfile.TemporaryFile() as file:
-            descriptor = os.memfd_create("duck-turns") if hasattr(os, "memfd_create") else os.dup(file.fileno())
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("duck-turns")
+        else:
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
         os.ftruncate(descriptor, 4 * (_MOST + 1))
         return cls(descriptor)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -23,6 +24,27 @@ class _BoardCase(UnitTestCase):
         if connections is not None:
             turns.join()
         return turns
+
+
+class BoardTests(UnitTestCase):
+    def made(self) -> Board:
+        board = Board.make()
+        self.addCleanup(board.close)
+        return board
+
+    def test_it_needs_no_disk(self) -> None:
+        self.patch(tempfile, "tempdir", os.path.abspath(self.mktemp()))
+        self.assertRaises(OSError, tempfile.TemporaryFile)
+        self.made()
+
+    def test_where_there_is_no_memory_without_a_file_it_is_in_one(self) -> None:
+        self.patch(os, "memfd_create", None)
+        del os.memfd_create
+        board = self.made()
+        elsewhere = Board(os.dup(board.descriptor))
+        self.addCleanup(elsewhere.close)
+        board.use(3)
+        self.assertEqual(elsewhere.cells[0], 3)
 
 
 class TurnsTests(_BoardCase):
