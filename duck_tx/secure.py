@@ -58,7 +58,7 @@ class Secure:
     :ivar certificates: the certificate service.
     :ivar redirect: the redirect site, ``None`` where nothing is redirected.
     :ivar bind_redirect: makes the bound socket of the redirect site, where there is one; raises ``PortError``.
-    :ivar acme: asks for certificates, ``None`` where they come from files.
+    :ivar acme: asks for certificates; ``None`` where they come from files, and for who does not :meth:`lead`.
     :param settings: what to run.
     :param reactor: where.
     :param directory: the state directory.
@@ -85,8 +85,29 @@ class Secure:
         self._store = self.certificates.store
         self._http_answers: dict[bytes, bytes] = {}
         self._directory = directory
-        if settings.https.acme.email is not None and not follows:
+
+    def lead(self, followers: Followers | None) -> None:
+        """Ask for certificates, if the settings say so, and have all who serve show what is found here.
+
+        :param followers: the processes that serve; ``None`` where this one does.
+        """
+        if followers is not None:
+            self._store.changed = followers.reload_certificates
+        if self._settings.https.acme.email is None:
+            return
+        if followers is None:
             self.acme = self._acme(self._http_answers, self._store.challenges, challenge_context)
+            return
+        # Answers come from the thread of an order, mostly.
+        tell = partial(self._reactor.callFromThread, followers.answer)
+        self.acme = self._acme(
+            Shown[bytes, bytes](lambda token, text: tell(_HTTP, token, text or b"")),
+            Shown[str, Credential](
+                lambda name, shown: tell(_TLS, name.encode("ascii"), packed(shown) if shown else b"")
+            ),
+            lambda credential: credential,
+            partial(blockingCallFromThread, self._reactor, followers.settled),
+        )
 
     def _acme(
         self, http: dict[bytes, bytes], tls: dict[str, Any], make: Callable[..., Any], settled: Any = None
@@ -106,23 +127,7 @@ class Secure:
             settled=settled,
         )
 
-    # Where other processes serve.
-
-    def lead(self, followers: Followers) -> None:
-        """Have ``followers`` show what is found here."""
-        self._store.changed = followers.reload_certificates
-        if self.acme is None:
-            return
-        # Answers come from the thread of an order, mostly.
-        tell = partial(self._reactor.callFromThread, followers.answer)
-        self.acme = self._acme(
-            Shown[bytes, bytes](lambda token, text: tell(_HTTP, token, text or b"")),
-            Shown[str, Credential](
-                lambda name, shown: tell(_TLS, name.encode("ascii"), packed(shown) if shown else b"")
-            ),
-            lambda credential: credential,
-            partial(blockingCallFromThread, self._reactor, followers.settled),
-        )
+    # Where another process leads.
 
     def reload(self) -> None:
         """Show what another process has found in the files, with new keys for session tickets.

@@ -99,6 +99,8 @@ class Tree:
         self.access_log, self.gateway = self.serving.access_log, self.serving.gateway
         self.site, self.server, self.secure = self.serving.site, self.serving.server, self.serving.secure
         self.workers = self._workers(processes(settings))
+        if self.secure is not None:
+            self.secure.lead(self.workers)
         self.meta = MetaService(self.state_directory, describe)
         self.early_sidecars, self.late_sidecars = self._sidecars("before"), self._sidecars("after")
 
@@ -220,7 +222,7 @@ class Tree:
         ports = {"server": self.server}
         if self.redirect is not None:
             ports["force-https"] = self.redirect
-        workers = WorkerService(
+        return WorkerService(
             self._reactor,
             self.settings,
             count=count,
@@ -229,9 +231,6 @@ class Tree:
             loaded=self._loaded_elsewhere,
             environ=os.environ,
         )
-        if self.secure is not None:
-            self.secure.lead(workers)
-        return workers
 
     def _loaded_elsewhere(self, is_development: bool) -> Deferred[None] | None:
         """A worker has loaded the project, and is about to need certificates."""

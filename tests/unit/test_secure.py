@@ -278,6 +278,18 @@ class OtherProcessesTests(_Case):
         self.assertEqual(gone, [("http", b"token", b""), ("tls", b"duck.example", b"")])
         self.assertEqual(secure.certificates.store.challenges, {})
 
+    def test_the_others_are_the_worker_processes(self) -> None:
+        tree = self.tree(
+            server__force_worker_processes=True, server__workers=1, server__domain="duck.example",
+            https__force=True, https__acme__email="you@duck.example", https__certfile=None, https__private_key=None,
+        )  # fmt: skip
+        secure = self.secure(tree)
+        secure.acme._make_answers()._show(HTTP_01, "duck.example", "token", "token.key")
+        secure._reactor.turn()
+        assert tree.workers is not None
+        self.assertEqual(tree.workers._answers, {("http", b"token"): b"token.key"})
+        self.assertEqual(secure.certificates.store.changed, tree.workers.reload_certificates)
+
     def test_who_follows_answers_as_it_is_told(self) -> None:
         secure = self.secure(self.tree())
         pem = packed(answering_credential("duck.example", "token.key", datetime.now(UTC)))
