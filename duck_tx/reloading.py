@@ -237,7 +237,7 @@ def equip(tree: Tree, reactor: Any, link_socket: socket.socket, gone: Callable[[
 
     serving.gateway.failed, serving.gateway.wrap = failed, loaded
     serving.mounts[PREFIX.encode()] = live
-    for site in (serving.site, *([serving.redirect.site] if serving.redirect else [])):
+    for site in (port.site for port in serving.ports.values()):
         # Whoever is idle connects again, to the next life.
         site.last_word = _LAST_WORD
         if site.access_log is not None:

@@ -199,9 +199,7 @@ class Restart:
     async def _go(self, next_life: Again, ports: Iterable[str]) -> None:
         """Finish with everybody, and go."""
         tree = self._tree
-        services = {"server": tree.server}
-        if tree.redirect is not None:
-            services["force-https"] = tree.redirect
+        services = tree.serving.ports
         _log.info("restarting: the new code can be loaded, finishing what is in flight")
         # The port accepts meanwhile, so that nobody waits for those who take long.
         going = [each.let_go() for each in services.values()]

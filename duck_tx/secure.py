@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -57,7 +56,6 @@ class Secure:
 
     :ivar certificates: the certificate service.
     :ivar redirect: the redirect site, ``None`` where nothing is redirected.
-    :ivar bind_redirect: makes the bound socket of the redirect site, where there is one; raises ``PortError``.
     :ivar acme: asks for certificates; ``None`` where they come from files, and for who does not :meth:`lead`.
     :param settings: what to run.
     :param reactor: where.
@@ -67,7 +65,6 @@ class Secure:
     """
 
     redirect: ServerService | None = None
-    bind_redirect: Callable[[], socket.socket]
     acme: Any = None
 
     def __init__(
@@ -85,6 +82,65 @@ class Secure:
         self._store = self.certificates.store
         self._http_answers: dict[bytes, bytes] = {}
         self._directory = directory
+
+    def hsts(self) -> bytes | None:
+        """What ``Strict-Transport-Security`` says now."""
+        shown = self._store.credentials
+        return hsts_value(self._settings.https, is_development=not shown or shown[0].is_development)
+
+    def listener(self, site: Site) -> Listener:
+        """How connections to the public port are made."""
+        http2 = self._settings.http2
+        limits = Http2Limits(**{name: getattr(http2, name) for name in Http2Limits.__slots__})
+        factory = TLSFactory(
+            site,
+            self._store,
+            {b"h2": lambda: Http2Channel(site, limits), b"http/1.1": lambda: HTTPChannel(site)},
+            timeout=self._settings.https.handshake_timeout,
+        )
+        return Listener(factory, TLSTransport)
+
+    def add_redirect(
+        self,
+        server: ServerService,
+        make_site: Callable[[IResource], Site],
+        pages: Callable[[], IResource],
+        sockets: Sockets,
+    ) -> None:
+        """Make the redirect site.
+
+        :param server: where it leads to.
+        :param make_site: makes the site for a resource.
+        :param pages: the resource that answers for exempt paths.
+        :param sockets: may hold the one that it listens on.
+        """
+        settings, https = self._settings.server, self._settings.https
+        endpoint = endpoints(self._settings)["force-https"]
+        resource = RedirectResource(
+            domain=lambda: public_host(settings.domain, settings.addr),
+            port=lambda: settings.port if server.address is None else server.address[1],
+            keeps=self._keeps,
+            permanent=https.redirect_permanent,
+            exempt=frozenset(path.encode("ascii") for path in https.redirect_exempt),
+            pages=pages,
+            challenges=self._http_answers,
+        )
+        self.redirect = ServerService(
+            self._reactor,
+            make_site(resource),
+            sockets.binding("force-https", endpoint.bind),
+            endpoint.explained,
+            backlog=settings.backlog,
+            grace=settings.grace,
+            is_shared="force-https" in sockets,
+        )
+
+    def _keeps(self, host: str) -> bool:
+        """Whether a redirect may lead to ``host``: it is one of ours."""
+        ours = self._settings.https.redirect_hosts
+        return self._store.covers(host) or any(covers(canonical(name), host) for name in ours)
+
+    # Of the processes with these certificates one leads, and the others follow.
 
     def lead(self, followers: Followers | None) -> None:
         """Ask for certificates, if the settings say so, and have all who serve show what is found here.
@@ -127,8 +183,6 @@ class Secure:
             settled=settled,
         )
 
-    # Where another process leads.
-
     def reload(self) -> None:
         """Show what another process has found in the files, with new keys for session tickets.
 
@@ -149,64 +203,6 @@ class Secure:
         self._store.challenges.pop(name, None)
         if value:
             self._store.challenges[name] = challenge_context(unpacked(value))
-
-    def hsts(self) -> bytes | None:
-        """What ``Strict-Transport-Security`` says now."""
-        shown = self._store.credentials
-        return hsts_value(self._settings.https, is_development=not shown or shown[0].is_development)
-
-    def listener(self, site: Site) -> Listener:
-        """How connections to the public port are made."""
-        http2 = self._settings.http2
-        limits = Http2Limits(**{name: getattr(http2, name) for name in Http2Limits.__slots__})
-        factory = TLSFactory(
-            site,
-            self._store,
-            {b"h2": lambda: Http2Channel(site, limits), b"http/1.1": lambda: HTTPChannel(site)},
-            timeout=self._settings.https.handshake_timeout,
-        )
-        return Listener(factory, TLSTransport)
-
-    def add_redirect(
-        self,
-        server: ServerService,
-        make_site: Callable[[IResource], Site],
-        pages: Callable[[], IResource],
-        sockets: Sockets,
-    ) -> None:
-        """Make the redirect site.
-
-        :param server: where it leads to.
-        :param make_site: makes the site for a resource.
-        :param pages: the resource that answers for exempt paths.
-        :param sockets: may hold the one that it listens on.
-        """
-        endpoint = endpoints(self._settings)["force-https"]
-        self.bind_redirect = sockets.binding("force-https", endpoint.bind)
-        settings, https = self._settings.server, self._settings.https
-        resource = RedirectResource(
-            domain=lambda: public_host(settings.domain, settings.addr),
-            port=lambda: settings.port if server.address is None else server.address[1],
-            keeps=self._keeps,
-            permanent=https.redirect_permanent,
-            exempt=frozenset(path.encode("ascii") for path in https.redirect_exempt),
-            pages=pages,
-            challenges=self._http_answers,
-        )
-        self.redirect = ServerService(
-            self._reactor,
-            make_site(resource),
-            self.bind_redirect,
-            endpoint.explained,
-            backlog=settings.backlog,
-            grace=settings.grace,
-            is_shared="force-https" in sockets,
-        )
-
-    def _keeps(self, host: str) -> bool:
-        """Whether a redirect may lead to ``host``: it is one of ours."""
-        ours = self._settings.https.redirect_hosts
-        return self._store.covers(host) or any(covers(canonical(name), host) for name in ours)
 
 
 def certificates(

@@ -28,7 +28,7 @@ from duck_tx.http.service import ServerService
 from duck_tx.http.site import Site
 from duck_tx.http.turns import Turns
 from duck_tx.place import project_of, state_directory
-from duck_tx.process.endpoint import Endpoint, endpoints
+from duck_tx.process.endpoint import endpoints
 from duck_tx.process.inherited import Sockets
 from duck_tx.process.meta import make_state_directory
 from duck_tx.proxy.resource import ReverseProxy
@@ -93,9 +93,7 @@ class Serving:
             secure=self.secure is not None,
             hsts=self.secure.hsts if self.secure else None,
         )
-        endpoint = endpoints(settings)["server"]
-        self.bind_server = sockets.binding("server", endpoint.bind)
-        self.server = self._server(endpoint, "server" in sockets)
+        self.server = self._server(sockets)
         if self.secure is not None and settings.https.force:
             self.secure.add_redirect(
                 self.server,
@@ -122,6 +120,14 @@ class Serving:
         """The redirect site, if there is one."""
         return None if self.secure is None else self.secure.redirect
 
+    @property
+    def ports(self) -> dict[str, ServerService]:
+        """What listens, by the names of :func:`duck_tx.process.endpoint.endpoints`."""
+        ports = {"server": self.server}
+        if self.redirect is not None:
+            ports["force-https"] = self.redirect
+        return ports
+
     def services(self) -> Iterator[tuple[str, Service]]:
         """What has to run, in this order."""
         yield "access log", self.access_log
@@ -129,15 +135,20 @@ class Serving:
             yield "django", self.gateway
         if self.secure is not None:
             yield "certificates", self.secure.certificates
-        yield "server", self.server
-        if self.redirect is not None:
-            yield "force-https", self.redirect
+        yield from self.ports.items()
 
     def announce_stop(self) -> None:
         """Have every answer from now on say that its connection closes."""
-        self.server.announce_stop()
-        if self.redirect is not None:
-            self.redirect.announce_stop()
+        for port in self.ports.values():
+            port.announce_stop()
+
+    def is_development(self) -> bool:
+        """Whether the project is still being worked on, as far as that is known here."""
+        debug = self.settings.server.debug
+        if debug is not None:
+            return debug
+        loaded = self.gateway.project
+        return self.was_development if loaded is None else loaded.debug or loaded.project.kind == "welcome"
 
     def _site(
         self,
@@ -158,27 +169,19 @@ class Serving:
             hsts=hsts,
         )
 
-    def _server(self, endpoint: Endpoint, is_shared: bool) -> ServerService:
-        server = self.settings.server
+    def _server(self, sockets: Sockets) -> ServerService:
+        server, endpoint = self.settings.server, endpoints(self.settings)["server"]
         return ServerService(
             self._reactor,
             self.site,
-            self.bind_server,
+            sockets.binding("server", endpoint.bind),
             endpoint.explained,
             backlog=server.backlog,
             grace=server.grace,
             listener=None if self.secure is None else self.secure.listener(self.site),
-            is_shared=is_shared,
+            is_shared="server" in sockets,
             turns=self._form.turns,
         )
-
-    def is_development(self) -> bool:
-        """Whether the project is still being worked on, as far as that is known here."""
-        debug = self.settings.server.debug
-        if debug is not None:
-            return debug
-        loaded = self.gateway.project
-        return self.was_development if loaded is None else loaded.debug or loaded.project.kind == "welcome"
 
     def _prepare(self) -> tuple[Project, list[str]]:
         """On a thread, before the project is loaded: the project, and the commands that it needs first."""

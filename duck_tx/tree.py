@@ -105,8 +105,8 @@ class Tree:
         self.early_sidecars, self.late_sidecars = self._sidecars("before"), self._sidecars("after")
 
         self.signals = SignalService(reactor, self._actions(interrupt, hang_up), at_start=takes_signals)
-        self.control: ControlService | None = None
         self.log = LogService(reactor)
+        self.control: ControlService | None = None
         if verbs is not None:
             self.control = ControlService(reactor, self.state_directory, verbs, name=settings.server.process_name)
 
@@ -144,32 +144,25 @@ class Tree:
         service.setName(name)
         service.setServiceParent(self.service)
 
-    def run_checks(self) -> None:
-        """Look whether a start can succeed, without leaving anything behind.
+    def _workers(self, count: int) -> WorkerService | None:
+        """So many processes that serve; ``None`` where this one does."""
+        if not count:
+            return None
+        ports = self.serving.ports
+        return WorkerService(
+            self._reactor,
+            self.settings,
+            count=count,
+            ports=ports,
+            shared=[name for name in ports if name in self.sockets],
+            loaded=self._loaded_elsewhere,
+            environ=os.environ,
+        )
 
-        :raises ApplicationError: the first thing that was found; any others are logged.
-        """
-        run_checks(self.checks())
-
-    def checks(self, ports: Container[str] = ()) -> list[Callable[[], object]]:
-        """All of them, as functions.
-
-        :param ports: those that another process has, and will hand over.
-        """
-        checks: list[Callable[[], object]] = []
-        if "server" not in ports:
-            checks.append(partial(_check_port, self.server, self.serving.bind_server))
-        if self.secure is not None:
-            if self.secure.redirect is not None and "force-https" not in ports:
-                checks.append(partial(_check_port, self.secure.redirect, self.secure.bind_redirect))
-            checks.append(self.secure.certificates.check)
-            if self.secure.acme is not None:
-                checks.append(self.secure.acme.check)
-        checks.append(partial(check_state_directory, self.state_directory))
-        if self.control is not None:
-            checks.append(self.control.check)
-        checks += [each.check for each in (self.early_sidecars, self.late_sidecars) if each is not None]
-        return [*checks, self.access_log.check]
+    def _loaded_elsewhere(self, is_development: bool) -> Deferred[None] | None:
+        """A worker has loaded the project, and is about to need certificates."""
+        self.serving.was_development = is_development
+        return None if self.secure is None else self.service.start_child("certificates")
 
     def _sidecars(self, start: str) -> SidecarService | None:
         """The sidecars that start before the server, or after it; ``None`` where there are none."""
@@ -183,6 +176,31 @@ class Tree:
             grace=self.settings.server.grace,
             environ=os.environ,
         )
+
+    def run_checks(self) -> None:
+        """Look whether a start can succeed, without leaving anything behind.
+
+        :raises ApplicationError: the first thing that was found; any others are logged.
+        """
+        run_checks(self.checks())
+
+    def checks(self, ports: Container[str] = ()) -> list[Callable[[], object]]:
+        """All of them, as functions.
+
+        :param ports: those that another process has, and will hand over.
+        """
+        checks: list[Callable[[], object]] = [
+            port.check for name, port in self.serving.ports.items() if name not in ports
+        ]
+        if self.secure is not None:
+            checks.append(self.secure.certificates.check)
+            if self.secure.acme is not None:
+                checks.append(self.secure.acme.check)
+        checks.append(partial(check_state_directory, self.state_directory))
+        if self.control is not None:
+            checks.append(self.control.check)
+        checks += [each.check for each in (self.early_sidecars, self.late_sidecars) if each is not None]
+        return [*checks, self.access_log.check]
 
     @property
     def redirect(self) -> ServerService | None:
@@ -213,29 +231,6 @@ class Tree:
     def part(self, name: str) -> str:
         """The child that has ``server``, ``django`` or ``force-https``: workers have all three."""
         return name if self.workers is None else "server"
-
-    # The other form.
-
-    def _workers(self, count: int) -> WorkerService | None:
-        if not count:
-            return None
-        ports = {"server": self.server}
-        if self.redirect is not None:
-            ports["force-https"] = self.redirect
-        return WorkerService(
-            self._reactor,
-            self.settings,
-            count=count,
-            ports=ports,
-            shared=[name for name in ports if name in self.sockets],
-            loaded=self._loaded_elsewhere,
-            environ=os.environ,
-        )
-
-    def _loaded_elsewhere(self, is_development: bool) -> Deferred[None] | None:
-        """A worker has loaded the project, and is about to need certificates."""
-        self.serving.was_development = is_development
-        return None if self.secure is None else self.service.start_child("certificates")
 
     # Signals.
 
@@ -279,8 +274,3 @@ class Tree:
             self.access_log.reopen()
         else:
             self.workers.reopen_logs()
-
-
-def _check_port(server: ServerService, bind: Callable[[], socket.socket]) -> None:
-    if server.address is None:
-        bind().close()

@@ -156,9 +156,8 @@ class WorkerLife:
             return
         self._is_leaving = True
         if self._serving is not None:
-            self._serving.server.is_shared = "server" in shared
-            if self._serving.redirect is not None:
-                self._serving.redirect.is_shared = "force-https" in shared
+            for name, port in self._serving.ports.items():
+                port.is_shared = name in shared
         self._services.stopService().addBoth(self._finish)
 
     def reopen_logs(self) -> None:

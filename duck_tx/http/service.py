@@ -109,6 +109,14 @@ class ServerService(Service):
         """Seconds that a stop may still take; all of the grace while none has begun."""
         return self._grace if self._deadline is None else max(0.0, self._deadline - self._reactor.seconds())
 
+    def check(self) -> None:
+        """Look whether the port can be bound, unless it is.
+
+        :raises Exception: what binding raises.
+        """
+        if self._socket is None:
+            self._bind().close()
+
     def privilegedStartService(self) -> None:
         """Bind, so that a taken port is found before anything else is started."""
         super().privilegedStartService()

@@ -72,6 +72,16 @@ class _Case(AsyncTestCase):
 
 
 class StartTests(_Case):
+    async def test_a_check_binds_and_lets_go_unless_it_is_bound(self) -> None:
+        service = self.service()
+        service.check()
+        self.assertIsNone(service.address)
+        service.startService()
+        assert service.address is not None
+        # Whoever has the port need not look whether it is free.
+        service.check()
+        self.assertRaises(PortError, self.service(port=service.address[1]).check)
+
     async def test_it_binds_first_and_listens_later(self) -> None:
         service = self.service()
         self.assertIsNone(service.address)
