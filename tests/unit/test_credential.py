@@ -211,7 +211,8 @@ class FileTests(_Case):
         self.assertIn("site.pem: this file is empty", self.fault(kind=Unfinished))
 
     def test_garbage(self) -> None:
-        self.key.write_bytes(os.urandom(100))
+        # DER begins with another byte, and would be known.
+        self.key.write_bytes(b"\xff" + os.urandom(99))
         self.assertIn("site.key: this is not PEM", self.fault())
 
 
