@@ -24,7 +24,7 @@ run: $(VENV)/.installed
 	$(BIN)/twistd -n --pidfile= duck --port $(PORT) $(ARGS)
 
 test: $(VENV)/.installed-test $(VENV)/.installed-scanners
-	$(BIN)/python -W error::RuntimeWarning -m twisted.trial $(TESTS)
+	$(BIN)/python -W error::RuntimeWarning -m twisted.trial $(TRIAL) $(TESTS)
 
 lint: lint-ruff lint-format lint-types lint-imports
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 import signal
-import socket
 import ssl
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 from tests.authority import trusting
 from tests.case import UnitTestCase
 from tests.integration.https_server import HttpsServer, read_all, serve_https
 from tests.integration.server import wait_until
-
-_ROUNDS = 5
-_SEED = 20_261
 
 
 class StopTests(UnitTestCase):
@@ -96,117 +88,3 @@ class _SlowClient:
             if not data:
                 return received
             received += data
-
-
-@dataclass
-class _Load:
-    """What the clients of one round have seen."""
-
-    port: int
-    chance: random.Random
-    context: ssl.SSLContext = field(default_factory=trusting)
-    answered: Counter[str] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
-    refused: int = 0
-
-    async def connect(self, kind: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        """A connection; None if there is no more to be had, which is no loss before hands were shaken for it."""
-        made = socket.socket()
-        made.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", self.port))
-        except OSError:
-            made.close()
-            self.refused += 1
-            return None
-        try:
-            return await asyncio.open_connection(sock=made, ssl=self.context, server_hostname="localhost")
-        except OSError as error:
-            self.lost.append(f"{kind}: handshake: {error!r}")
-            return None
-
-    async def answer(self, kind: str, reader: asyncio.StreamReader, expected: bytes) -> bool:
-        """Read one whole answer; whether another may follow."""
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            body = await reader.readexactly(length)
-        except (asyncio.IncompleteReadError, OSError) as error:
-            self.lost.append(f"{kind}: {error!r}")
-            return False
-        if not head.startswith(b"HTTP/1.1 200 ") or body != expected:
-            self.lost.append(f"{kind}: {head!r} {body!r}")
-        self.answered[kind] += 1
-        return b"connection: close" not in head.lower()
-
-
-async def _kept(load: _Load) -> None:
-    """One request after the other on a kept connection."""
-    while made := await load.connect("kept"):
-        reader, writer = made
-        while True:
-            writer.write(b"GET /kept HTTP/1.1\r\nHost: test\r\n\r\n")
-            if not await load.answer("kept", reader, b"/kept"):
-                break
-            await asyncio.sleep(load.chance.random() * 0.02)
-        writer.close()
-
-
-async def _fresh(load: _Load) -> None:
-    """A handshake for each request."""
-    while made := await load.connect("fresh"):
-        reader, writer = made
-        writer.write(b"GET /fresh HTTP/1.1\r\nHost: test\r\n\r\n")
-        await load.answer("fresh", reader, b"/fresh")
-        writer.close()
-        await asyncio.sleep(load.chance.random() * 0.01)
-
-
-async def _uploading(load: _Load) -> None:
-    """Bodies that arrive in pieces."""
-    while made := await load.connect("uploading"):
-        reader, writer = made
-        size = load.chance.randint(1, 100_000)
-        writer.write(b"POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % size)
-        for start in range(0, size, 20_000):
-            writer.write(b"x" * min(20_000, size - start))
-            with contextlib.suppress(OSError):
-                await writer.drain()
-            await asyncio.sleep(load.chance.random() * 0.01)
-        await load.answer("uploading", reader, b"/up %d" % size)
-        writer.close()
-
-
-_KINDS: tuple[Callable[[_Load], Awaitable[None]], ...] = (_kept, _fresh, _uploading)
-
-
-async def _round(server: HttpsServer, load: _Load) -> None:
-    clients = [asyncio.ensure_future(kind(load)) for kind in _KINDS for _ in range(4)]
-    await asyncio.sleep(0.2 + load.chance.random() * 0.4)
-    server.send_signal(signal.SIGTERM)
-    await asyncio.wait_for(asyncio.gather(*clients), 20)
-
-
-class LoadTests(UnitTestCase):
-    def test_a_stop_at_any_moment_loses_no_answer(self) -> None:
-        chance = random.Random(_SEED)
-        answered: Counter[str] = Counter()
-        for number in range(_ROUNDS):
-            server = serve_https(
-                self,
-                "--wsgi",
-                "tests.integration.gated:application",
-                "--no-access-log",
-                "--threads",
-                "16",
-                project=None,
-                launch="module",
-            )
-            load = _Load(server.port, chance)
-            asyncio.run(_round(server, load))
-            self.assertEqual(load.lost, [], f"round {number}")
-            self.assertEqual(server.exit(5), -signal.SIGTERM)
-            answered += load.answered
-            server.close()
-        self.assertEqual(set(answered), {"kept", "fresh", "uploading"})
-        self.assertGreater(answered.total(), 50 * _ROUNDS)

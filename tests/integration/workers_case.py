@@ -1,4 +1,4 @@
-"""A server with worker processes whose application answers with the pid of its process."""
+"""A server with worker processes whose application says which of them has answered."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import signal
 
 from tests.case import UnitTestCase
+from tests.integration.clients import ONE_BY_ONE
+from tests.integration.load import Load
 from tests.integration.server import Server, wait_until
 from tests.unit.spawning import lives
 
@@ -27,8 +29,12 @@ def application(environ, start_response):
         sys.stderr.write("waiting\\n")
         while not os.path.exists("gate"):
             time.sleep(0.01)
-    body = str(os.getpid()).encode()
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    pid = str(os.getpid())
+    body = pid.encode() if path == "/" else path.encode()
+    if environ["REQUEST_METHOD"] == "POST":
+        body += b" %d" % len(environ["wsgi.input"].read())
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Pid", pid)]
+    start_response("200 OK", headers)
     return [body]
 """
 _READY = re.compile(r"worker (\d+) is ready, pid (\d+)")
@@ -46,7 +52,8 @@ class WorkersTestCase(UnitTestCase):
         server = Server(
             "--wsgi", "crew:application", "--processes", "--no-access-log", *options,
             launch=launch, project=None, files={"crew.py": application},
-            environ={f"DUCK_{key}": value for key, value in settings.items()},
+            # Their process would be one more to start, and to wait for.
+            environ={f"DUCK_{key}": value for key, value in {"AUTOMATIONS__ENABLED": "0", **settings}.items()},
         )  # fmt: skip
         self.addCleanup(server.close)
         return server.begin()
@@ -54,6 +61,10 @@ class WorkersTestCase(UnitTestCase):
     def served(self, *options: str, launch: str | list[str] = "twistd", **settings: str) -> Server:
         """One that is ready, with two workers."""
         return self.begun("--workers", "2", *options, launch=launch, **settings).start()
+
+    def load(self, server: Server) -> Load:
+        """Twelve clients, each with one connection."""
+        return Load(server.port, ONE_BY_ONE, each=4)
 
     def pids(self, server: Server) -> list[int]:
         """The workers that have become ready, in that order."""
