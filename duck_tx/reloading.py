@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
+from twisted.logger import Logger
 
 from duck_tx.errors import ApplicationError
+from duck_tx.gateway.django import LoadedProject
 from duck_tx.http.router import Router
 from duck_tx.life import Life
 from duck_tx.place import project_of
@@ -39,6 +41,7 @@ from duck_tx.tree import Tree
 
 __all__ = ["Monitor", "Ports", "equip", "settings_below"]
 
+_log = Logger()
 _GRACE = 1.0
 """Seconds that a request in flight may hold up the next life of the server."""
 
@@ -73,6 +76,7 @@ def settings_below(settings: Settings) -> Settings:
             "server.grace": min(settings.server.grace, _GRACE),
             "server.debug": True if settings.server.debug is None else settings.server.debug,
             "server.force_worker_processes": False,
+            "server.preload": False,
             "gateway.gc_freeze": False,
             "content.max_age": 0,
         },
@@ -139,6 +143,8 @@ class Monitor:
         self._watched = [str(Path(self._directory, name)) for name in ([config] if config else _FILES)]
         settings = load()
         self._name = settings.server.process_name
+        if settings.server.force_worker_processes:
+            _log.info("one process serves below --reload, in place of the worker processes that are set")
         self._ports = ports(settings)
         self.life = Life(reactor, is_guest=False, ended=lambda: None)
         self.service: MultiService = Sequence(self.life.failed)
@@ -171,6 +177,7 @@ class Monitor:
             {**self._environ, **handed_on(sockets)},
             [sock.fileno() for sock in sockets.values()],
             [*self._watched, *([] if project is None else [os.path.join(project.directory, "manage.py")])],
+            "" if project is None or project.kind == "welcome" else project.directory,
         )
 
     def _interrupted(self, number: signal.Signals, earlier: Handler | None) -> None:
@@ -202,11 +209,15 @@ def stand_by(link_socket: socket.socket) -> None:
     os.environ.update(age.stamped())
 
 
-def equip(tree: Tree, reactor: Any, link_socket: socket.socket, gone: Callable[[], object]) -> None:
+def equip(
+    tree: Tree, reactor: Any, link_socket: socket.socket, gone: Callable[[], object], *, debug: bool | None = None
+) -> None:
     """Give the tree of a server below a monitor what it needs there.
 
     :param link_socket: leads to the monitor.
     :param gone: called when the monitor is gone without a word.
+    :param debug: ``server.debug`` as it was set: whether pages get the script; ``None``: where the project is in
+        development.
     """
     settings, serving = tree.settings, tree.serving
     live = Live(reactor)
@@ -233,9 +244,12 @@ def equip(tree: Tree, reactor: Any, link_socket: socket.socket, gone: Callable[[
     def loaded(application: Application) -> Application:
         """Before anybody is served, for whatever happens then."""
         reloader.tell_files()
-        return Injecting(application, tag) if settings.reload.browser else application
+        wanted = settings.reload.browser and is_debug(serving.gateway.project, debug)
+        return Injecting(application, tag) if wanted else application
 
     serving.gateway.failed, serving.gateway.wrap = failed, loaded
+    if serving.automations is not None:
+        serving.automations.failed = failed
     serving.mounts[PREFIX.encode()] = live
     for site in (port.site for port in serving.ports.values()):
         # Whoever is idle connects again, to the next life.
@@ -245,6 +259,16 @@ def equip(tree: Tree, reactor: Any, link_socket: socket.socket, gone: Callable[[
     reloader.setName("reloader")
     reloader.setServiceParent(tree.service)
     tree.reloader = reloader
+
+
+def is_debug(project: LoadedProject | None, debug: bool | None) -> bool:
+    """Whether the pages of a project are for its developers alone.
+
+    :param debug: what the settings say, if they do; else it is as Django's DEBUG, and true of the welcome project.
+    """
+    if debug is not None:
+        return debug
+    return project is not None and (project.debug or project.project.kind == "welcome")
 
 
 def _log_others(log: Callable[[Any], None], request: Any) -> None:

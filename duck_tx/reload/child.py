@@ -12,6 +12,7 @@ from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from duck_tx.interrupt import held_back
 from duck_tx.reload.link import VARIABLE, Link, adopt
 
 __all__ = ["ServerProcess", "Start"]
@@ -22,6 +23,7 @@ class Start(NamedTuple):
 
     :ivar sockets: descriptors that it inherits, under the same numbers.
     :ivar watched: files that it depends on, whatever it says.
+    :ivar project: the folder of the project, if there is one.
     """
 
     command: Sequence[str]
@@ -29,6 +31,7 @@ class Start(NamedTuple):
     environ: Mapping[str, str]
     sockets: Sequence[int] = ()
     watched: Sequence[str] = ()
+    project: str = ""
 
 
 class ServerProcess(ProcessProtocol):
@@ -58,15 +61,17 @@ class ServerProcess(ProcessProtocol):
         number = theirs.fileno()
         try:
             adopt(reactor, ours, self._link)
-            reactor.spawnProcess(
-                self,
-                start.command[0],
-                list(start.command),
-                env={**start.environ, VARIABLE: str(number)},
-                path=start.directory,
-                # The terminal stays the server's, so that a debugger can be talked to.
-                childFDs={0: 0, 1: 1, 2: 2} | {each: each for each in (number, *start.sockets)},
-            )
+            # Ctrl-C goes to all processes; this one lets it in when it can end by it without a word.
+            with held_back(signal.SIGINT):
+                reactor.spawnProcess(
+                    self,
+                    start.command[0],
+                    list(start.command),
+                    env={**start.environ, VARIABLE: str(number)},
+                    path=start.directory,
+                    # The terminal stays the server's, so that a debugger can be talked to.
+                    childFDs={0: 0, 1: 1, 2: 2} | {each: each for each in (number, *start.sockets)},
+                )
         finally:
             theirs.close()
 

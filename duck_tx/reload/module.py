@@ -9,8 +9,11 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.util import cache_from_source, source_from_cache
+from itertools import islice
 
-__all__ = ["chain", "failed_files", "forget_compiled", "is_below", "module_files", "others"]
+__all__ = ["chain", "failed_files", "forget_compiled", "is_below", "module_files", "others", "python_files"]
+
+_FOLDERS_AT_MOST, _WATCHES_AT_MOST = 1000, 40
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -74,6 +77,34 @@ def failed_files(error: BaseException, search: Sequence[str], excluded: Sequence
                 path = os.path.join(os.path.abspath(folder), *parts)
                 found |= {f"{path}.py", os.path.join(path, "__init__.py")}
     return {path for path in found if os.path.isabs(path) and not is_below(path, excluded)}
+
+
+def python_files(directory: str) -> set[str]:
+    """The Python files of a project's folder, whether or not anybody imports them: those in its packages, in itself and
+    in the folders right in it.
+
+    What is hidden or installed is left out, and so is what lies beyond so many folders: such a place is no project.
+    Each package that is in no other takes a watch of its own, of which systems allow about a hundred.
+    """
+    found: set[str] = set()
+    packages: set[str] = set()
+    watches = 0
+    for folder, folders, files in islice(os.walk(directory), _FOLDERS_AT_MOST):
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
+        above, is_package = os.path.dirname(folder), "__init__.py" in files
+        names = [name for name in files if name.endswith(".py")]
+        is_watched = is_package and above in packages
+        if not is_watched and (is_package or directory in (folder, above)) and names and watches < _WATCHES_AT_MOST:
+            watches += 1
+            is_watched = True
+        if is_watched:
+            found.update(os.path.join(folder, name) for name in names)
+            if is_package:
+                packages.add(folder)
+    return found
 
 
 def forget_compiled(paths: Iterable[str]) -> None:

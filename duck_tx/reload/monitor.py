@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,8 @@ from duck_tx.errors import ApplicationError
 from duck_tx.reload.child import ServerProcess, Start
 from duck_tx.reload.files import FileWatch
 from duck_tx.reload.gathered import Gathered
-from duck_tx.reload.module import forget_compiled
+from duck_tx.reload.module import forget_compiled, python_files
+from duck_tx.reload.stopgap import Stopgap
 
 __all__ = ["MonitorService"]
 
@@ -84,6 +85,9 @@ class MonitorService(Service):
         self._began = 0.0
         self._changed_at: float | None = None
         self._stays = False
+        self._needed: set[str] = set()
+        self._serves = False
+        self._stopgap = Stopgap(reactor)
 
     @property
     def pid(self) -> int | None:
@@ -128,6 +132,11 @@ class MonitorService(Service):
 
     def _edited(self, paths: frozenset[str]) -> None:
         self._compiled |= paths
+        if self._serves:
+            # Whatever else lies in the project's folder is of no account to a server that has loaded without it.
+            paths &= self._needed
+        if not paths:
+            return
         shown = sorted(os.path.relpath(path, self._directory) for path in paths)
         more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
         self.restart(f"{shown[0]}{more} changed")
@@ -136,11 +145,12 @@ class MonitorService(Service):
 
     def _begin(self, start: Start) -> None:
         self._directory = start.directory
-        self._stays = False
+        self._stays = self._serves = False
+        self._stopgap.close()
         forget_compiled(self._compiled)
         self._compiled.clear()
-        self._files.add(start.watched)
         self._began = time.time()
+        self._need(start.watched)
         self._do_not_rest()
         spare, self._spare = self._spare, None
         if spare is not None and spare.start != start:
@@ -148,6 +158,9 @@ class MonitorService(Service):
             spare = None
         self._server = spare or self._spawned(start)
         self._server.go()
+        if start.project:
+            # It may end before it can say what it is made of.
+            self._watch(python_files(start.project))
 
     def _begin_next(self) -> None:
         start, self._next = self._next, None
@@ -173,19 +186,30 @@ class MonitorService(Service):
 
     def _heard(self, server: ServerProcess, message: dict[str, Any]) -> None:
         """The server has something to say."""
-        for path in self._files.add(message.get("watch", ())):
-            if self._began < _written(path) <= time.time():
-                # It may have been taken in before that, and nobody watched it yet.
-                self._gathered.add(path)
+        self._need(message.get("watch", ()))
         if "restart" in message:
             self.restart(message["restart"])
         self._stays = self._stays or "stays" in message
         if "ready" in message and server is self._server and self.running:
+            self._serves = True
             self._do_not_rest()
             self._resting = self._reactor.callLater(_AT_REST, self._stand_by, server.start)
             if self._changed_at is not None:
                 _log.info("serving again after {seconds:.2f} s", seconds=self._reactor.seconds() - self._changed_at)
                 self._changed_at = None
+
+    def _need(self, paths: Iterable[str]) -> None:
+        """The server is made of these files."""
+        new = set(paths) - self._needed
+        self._needed |= new
+        self._watch(paths, new)
+
+    def _watch(self, paths: Iterable[str], others: Iterable[str] = ()) -> None:
+        """Watch these; those that are new, and the others, may have been edited since the server has begun."""
+        for path in self._files.add(paths).union(others):
+            if self._began < _written(path) <= time.time():
+                # It may have been taken in before that, and nobody watched it yet.
+                self._gathered.add(path)
 
     def _ask_to_end(self) -> None:
         if self._killing is None:
@@ -201,25 +225,27 @@ class MonitorService(Service):
         if server is self._spare:
             self._spare = None
         elif server is self._server:
-            self._server = None
+            self._server, self._serves = None, False
             if self._killing is not None and self._killing.active():
                 self._killing.cancel()
             self._killing = None
             if self.running:
-                self._judge(status, number)
+                self._judge(status, number, server.start.sockets)
         if self._stopped is not None and not self._living:
             self._stopped.callback(None)
 
-    def _judge(self, status: int | None, number: int | None) -> None:
-        """What follows from the end of the server."""
+    def _judge(self, status: int | None, number: int | None, sockets: Iterable[int]) -> None:
+        """What follows from the end of the server, which has listened on these."""
         if self._next is not None:
             self._begin_next()
         elif self._stays:
+            self._stopgap.open(sockets, "The server has stopped.")
             _log.info("the server has stopped; it is started again at the next change")
         elif status == 0 or number in _MEANT_TO_END:
             self._over(status, number)
         else:
             how = f"exit status {status}" if number is None else f"signal {number}"
+            self._stopgap.open(sockets, f"The server has failed ({how}).")
             _log.warn("the server has failed ({how}); it is started again at the next change", how=how)
 
     # The end.
@@ -229,6 +255,7 @@ class MonitorService(Service):
         super().stopService()
         self._gathered.forget()
         self._do_not_rest()
+        self._stopgap.close()
         self._next = None
         if self._living:
             late = self._reactor.callLater(_FROM_THE_TERMINAL if self.by_terminal else 0, self._ask_to_end)

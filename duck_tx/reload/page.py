@@ -1,4 +1,4 @@
-"""The page that is shown for every path while the project cannot be loaded."""
+"""The page that is shown for every path while the project cannot be loaded, or there is no server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from duck_tx.http.request import Request
 from duck_tx.http.response import serialise, status_line
 from duck_tx.reload.trace import Frame, Line, Trouble
 
-__all__ = ["TroublePage", "as_html", "as_plain"]
+__all__ = ["TroublePage", "as_html", "as_plain", "notice"]
 
 _PAGE = """\
 <!DOCTYPE html>
@@ -27,10 +27,10 @@ _PAGE = """\
 </head>
 <body>
 <header><div>
-<p class="state">The project could not be loaded</p>
+<p class="state">{state}</p>
 <h1>{title}</h1>
 <p class="headline">{headline}</p>
-<p class="hint">This page refreshes itself as soon as a saved file mends it.</p>
+<p class="hint">{hint}</p>
 </div></header>
 <main>
 {body}
@@ -84,12 +84,21 @@ def as_html(headline: str, found: Sequence[Trouble], tag: str) -> str:
     if found:
         own = [frame for frame in found[0].frames if frame.is_own] or list(found[0].frames)
         title = found[0].kind + (f" in {own[0].file}" if own else "")
+    body = "\n".join(_trouble(number, each) for number, each in enumerate(found))
+    hint = "This page refreshes itself as soon as a saved file mends it."
+    return _page("The project could not be loaded", title, headline, hint, body, tag)
+
+
+def notice(headline: str, tag: str) -> str:
+    """For browsers, while there is nobody else to answer; ``tag`` alone is not escaped."""
+    hint = "It is started again at the next change of a file, and this page loads again then. The log may say more."
+    return _page("There is no server at present", headline, "", hint, "", tag)
+
+
+def _page(state: str, title: str, headline: str, hint: str, body: str, tag: str) -> str:
+    style = Path(__file__).with_name("page.css").read_text("utf-8")
     return _PAGE.format(
-        title=escape(title),
-        headline=escape(headline),
-        style=Path(__file__).with_name("page.css").read_text("utf-8"),
-        body="\n".join(_trouble(number, each) for number, each in enumerate(found)),
-        tag=tag,
+        state=state, title=escape(title), headline=escape(headline), hint=hint, style=style, body=body, tag=tag
     )
 
 

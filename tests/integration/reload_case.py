@@ -10,7 +10,7 @@ from unittest import TestCase
 from tests.integration.example import EXAMPLE, example_data
 from tests.integration.server import Answer, Server, wait_until
 
-__all__ = ["HTML", "ReloadingServer", "serve_reloading"]
+__all__ = ["HTML", "ReloadingServer", "reloading", "serve_reloading"]
 
 HTML = {"Accept": "text/html"}
 _PATIENCE = 30.0
@@ -60,8 +60,20 @@ def serve_reloading(
     launch: str | Sequence[str] = "twistd",
     environ: Mapping[str, str | None] | None = None,
 ) -> ReloadingServer:
-    """A server that is ready, and goes with ``test``."""
-    server = ReloadingServer(*(options or ("--reload",)), launch=launch, environ=environ or {})
-    test.addCleanup(server.close)
+    """A server that is ready, and goes with ``test``; the project is one in development, unless told otherwise."""
+    server = reloading(test, *options, launch=launch, environ=environ)
     server.start()
+    return server
+
+
+def reloading(
+    test: TestCase,
+    *options: str,
+    launch: str | Sequence[str] = "twistd",
+    environ: Mapping[str, str | None] | None = None,
+) -> ReloadingServer:
+    """A server that is to be started, likewise."""
+    given = {"DUCK_SERVER__DEBUG": "1", **(environ or {})}
+    server = ReloadingServer(*(options or ("--reload",)), launch=launch, environ=given)
+    test.addCleanup(server.close)
     return server

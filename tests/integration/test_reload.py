@@ -12,12 +12,20 @@ from functools import partial
 from http.client import RemoteDisconnected
 
 from tests.case import UnitTestCase
-from tests.integration.reload_case import HTML, ReloadingServer, serve_reloading
+from tests.integration.pebble import free_port
+from tests.integration.reload_case import HTML, ReloadingServer, reloading, serve_reloading
 from tests.integration.server import CHECKOUT, LAUNCHERS, Server, wait_until
 
 _VIEW = "pages/views.py"
 _HELLO = '"Hello, world!", content_type="text/plain"'
 _PID = re.compile(r"pid (\d+),")
+
+
+_RESTARTS = 12
+
+
+def _has_lives(server: ReloadingServer, number: int) -> bool:
+    return server.lives == number
 
 
 def _is_last(text: str, answers: list[str]) -> bool:
@@ -149,15 +157,52 @@ class LifeTests(UnitTestCase):
         self.assertEqual(server.left_behind(), [])
 
     def test_a_server_that_was_killed_comes_back_at_the_next_edit(self) -> None:
-        server = serve_reloading(self)
+        server = serve_reloading(self, environ={"DUCK_SERVER__DEBUG": None})
         self.assertEqual(server.get("/hello").text, "Hello, world!")
+        # Nothing is added to the pages of a project that is not in development.
+        self.assertNotIn("__duck__", server.get("/page", HTML).text)
         os.kill(self.pid(server), signal.SIGKILL)
         server.wait_for("the server has failed (signal 9)")
+        page = server.get("/page", HTML)
+        self.assertEqual((page.status, page.headers["Connection"]), (503, "close"))
+        self.assertIn("The server has failed (signal 9).", page.text)
         server.edit(_VIEW, "Hello, world!", "Hello again!")
         server.wait_for_answer("/hello", "Hello again!")
         # One that is asked to end takes the monitor with it.
         os.kill(self.pid(server), signal.SIGTERM)
         self.assertEqual(server.exit(), -signal.SIGTERM)
+        self.assertEqual(server.left_behind(), [])
+
+    def test_a_project_that_ends_the_first_server_is_mended_by_the_next_save(self) -> None:
+        server = reloading(self, "--reload", "--port", str(port := free_port()))
+        server.edit(_VIEW, "def hello(", "import os\nos._exit(9)\ndef hello(")
+        server.begin()
+        server.wait_for("the server has failed (exit status 9)")
+        server.port = port
+        self.assertIn("exit status 9", server.get("/").text)
+        server.edit(_VIEW, "os._exit(9)", "")
+        server.wait_for_answer("/hello", "Hello, world!")
+        server.stop()
+        self.assertEqual(server.left_behind(), [])
+
+    def test_restarts_leave_no_process_and_no_descriptor_behind(self) -> None:
+        server = serve_reloading(self, environ={"DUCK_GATEWAY__ENABLED": "0"})
+
+        def at_rest(lives: int) -> bool:
+            return server.lives == lives and len(server.processes) == 3
+
+        def descriptors() -> int:
+            return len(os.listdir(f"/proc/{server.pid}/fd"))
+
+        wait_until(partial(at_rest, 1), 30, server.log)
+        before = descriptors()
+        for number in range(2, _RESTARTS + 2):
+            server.send_signal(signal.SIGHUP)
+            wait_until(partial(_has_lives, server, number), 30, server.log)
+        wait_until(partial(at_rest, _RESTARTS + 1), 30, server.log)
+        # Those of the last one may be about to close.
+        wait_until(lambda: descriptors() <= before, 30, "as few descriptors as before")
+        server.stop()
         self.assertEqual(server.left_behind(), [])
 
     def pid(self, server: Server) -> int:

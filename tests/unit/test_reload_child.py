@@ -58,6 +58,13 @@ class ServerTests(AsyncTestCase):
             await until(lambda: self.ended)
             self.assertEqual(self.ended, [how])
 
+    async def test_it_begins_with_ctrl_c_held_back(self) -> None:
+        # Python would show where it was interrupted, before the program can see to it.
+        self.server("sys.exit(7 if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []) else 0)")
+        await until(lambda: self.ended)
+        self.assertEqual(self.ended, [(7, None)])
+        self.assertNotIn(signal.SIGINT, signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
     async def test_the_monitor_s_end_is_not_inherited(self) -> None:
         # Were it, the server would never hear that the monitor is gone.
         server = self.server(_CODE + "sys.exit(5)")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import duck_tx
-from duck_tx.reload.module import chain, failed_files, forget_compiled, is_below, module_files, others
+from duck_tx.reload.module import chain, failed_files, forget_compiled, is_below, module_files, others, python_files
 from tests.case import UnitTestCase
 
 
@@ -86,6 +86,29 @@ class ModuleTests(UnitTestCase):
         first, second = ValueError(), KeyError()
         first.__cause__, second.__cause__ = second, first
         self.assertEqual(list(chain(first)), [first, second])
+
+    def test_a_project_has_python_files_that_nobody_imports(self) -> None:
+        root = self.mktemp()
+        names = ["manage.py", "site/views.py", ".git/a.py", "env/pyvenv.cfg", "env/lib/b.py", "node_modules/c.py"]
+        inner = ["apps/shop/__init__.py", "apps/shop/models.py", "apps/shop/admin/__init__.py"]
+        for name in [*names, *inner, "site/__pycache__/d.py", "site/page.html", "site/deep/e.py"]:
+            path = os.path.join(root, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w"):
+                pass
+        self.assertEqual(python_files(root), {os.path.join(root, name) for name in names[:2] + inner})
+        self.assertEqual(python_files(os.path.join(root, "none")), set())
+
+    def test_a_place_with_ever_so_many_packages_takes_some_watches(self) -> None:
+        root = self.mktemp()
+        for number in range(60):
+            os.makedirs(os.path.join(root, "a", str(number), "b"))
+            for name in ("__init__.py", "b/__init__.py"):
+                with open(os.path.join(root, "a", str(number), name), "w"):
+                    pass
+        found = python_files(root)
+        self.assertEqual(len({os.path.relpath(path, root).split(os.sep)[1] for path in found}), 40)
+        self.assertEqual(len(found), 80)
 
     def test_what_is_compiled_is_forgotten(self) -> None:
         path = self.file("a.py")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.utils import getProcessOutput
 
 from duck_tx.errors import ApplicationError
 from duck_tx.reload.child import Start
@@ -65,15 +66,16 @@ class MonitorTests(AsyncTestCase):
         self.told: list[str] = []
         self.sockets: list[int] = []
         self.problem: ApplicationError | None = None
+        self.project = ""
         self.code = _FOR_EVER
 
     def prepare(self) -> Start:
         if self.problem is not None:
             raise self.problem
         command = [*python(_SERVE + self.code), str(self.record)]
-        return Start(command, os.getcwd(), os.environ, self.sockets, ["/settings.toml"])
+        return Start(command, os.getcwd(), os.environ, self.sockets, ["/settings.toml"], self.project)
 
-    async def start(self) -> MonitorService:
+    async def start(self, *, watched: str = "/watched.py") -> MonitorService:
         self.files: Any = None
 
         def watch(*args: Any, **options: Any) -> Any:
@@ -90,7 +92,7 @@ class MonitorTests(AsyncTestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(monitor.stopService()))
         monitor.privilegedStartService()
         monitor.startService()
-        await until(lambda: self.starts == 1 and "/watched.py" in self.files.paths)
+        await until(lambda: self.starts == 1 and watched in self.files.paths)
         return monitor
 
     @property
@@ -156,6 +158,47 @@ class MonitorTests(AsyncTestCase):
         self.files.changed("/watched.py")
         await until(lambda: self.starts == 2)
         self.assertEqual(self.over, [])
+
+    async def test_one_that_fails_before_it_says_a_word_is_mended_by_any_file_of_the_project(self) -> None:
+        self.project = str(Path(self.mktemp()).absolute())
+        source = Path(self.project, "settings.py")
+        source.parent.mkdir()
+        source.touch()
+        os.utime(source, (1, 1))
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        self.sockets = [listening.fileno()]
+        self.code = "os._exit(3)"
+        monitor = await self.start(watched="/settings.toml")
+        await until(lambda: monitor.pid is None)
+        self.assertIn(str(source), self.files.paths)
+        asked = getProcessOutput("curl", ["-sS", "http://{}:{}/".format(*listening.getsockname())], errortoo=True)
+        self.assertEqual(await asked, b"503 The server has failed (exit status 3).\n")
+        self.code = _FOR_EVER
+        self.files.changed(str(source))
+        await until(lambda: self.starts == 2)
+
+    async def test_a_file_that_the_server_does_without_is_left_alone_while_it_serves(self) -> None:
+        monitor = await self.start()
+        await until(lambda: monitor._spare)
+        first = monitor.pid
+        self.files.changed("/of_no_account.py")
+        self.files.changed("/watched.py")
+        with logged_lines() as lines:
+            await until(lambda: self.starts == 2)
+        self.assertEqual(lines[0], f"starting anew: {os.path.relpath('/watched.py')} changed")
+        self.assertNotEqual(monitor.pid, first)
+
+    async def test_a_hundred_restarts_leave_as_many_processes_and_descriptors_as_one(self) -> None:
+        monitor = await self.start()
+        monitor._stand_by(self.prepare())
+        before = len(monitor._living), len(os.listdir("/proc/self/fd"))
+        for number in range(2, 102):
+            monitor.restart("asked for")
+            await until(partial(self.has_started, number))
+        monitor._stand_by(self.prepare())
+        await until(lambda: (len(monitor._living), len(os.listdir("/proc/self/fd"))) == before)
+        self.assertEqual(before[0], 2)
 
     async def test_a_server_may_stop_and_leave_the_monitor(self) -> None:
         self.code = "say(stays=True)"
@@ -246,7 +289,9 @@ class MonitorTests(AsyncTestCase):
         compiled = Path(cache_from_source(str(source)))
         compiled.parent.mkdir(parents=True)
         compiled.touch()
+        self.code = f"say(watch=[{str(source)!r}])\n" + _FOR_EVER
         await self.start()
+        await until(lambda: str(source) in self.files.paths)
         self.files.changed(str(source))
         await until(lambda: self.starts == 2)
         self.assertFalse(compiled.exists())

@@ -14,12 +14,15 @@ from twisted.internet.testing import MemoryReactorClock
 from duck_tx import reloading
 from duck_tx.app import App
 from duck_tx.errors import ApplicationError, PortError
+from duck_tx.gateway.django import LoadedProject
+from duck_tx.gateway.project import Project
 from duck_tx.reload.child import Start
-from duck_tx.reloading import Monitor, Ports, settings_below
+from duck_tx.reloading import Monitor, Ports, is_debug, settings_below
 from duck_tx.settings import Settings, override
 from duck_tx.tap import Options, app_of, monitor_of
 from tests.case import AsyncTestCase, UnitTestCase
 from tests.integration.server import CHECKOUT
+from tests.unit.logged import logged_lines
 
 
 def _settings(**values: object) -> Settings:
@@ -39,6 +42,22 @@ class SettingsTests(UnitTestCase):
     def test_what_was_chosen_stays(self) -> None:
         below = settings_below(_settings(server__grace=0.5, server__debug=False))
         self.assertEqual((below.server.grace, below.server.debug), (0.5, False))
+
+
+class DebugTests(UnitTestCase):
+    def test_pages_are_for_developers_where_the_settings_or_django_say_so_and_in_the_welcome_project(self) -> None:
+        def loaded(kind: Any, debug: bool) -> LoadedProject:
+            return LoadedProject(Project(kind, ".", None, None, "a test"), lambda environ, start: [], debug)
+
+        for project, debug, expected in (
+            (loaded("django", False), None, False),
+            (loaded("django", True), None, True),
+            (loaded("welcome", False), None, True),
+            (loaded("django", False), True, True),
+            (loaded("django", True), False, False),
+            (None, None, False),
+        ):
+            self.assertEqual(is_debug(project, debug), expected)
 
 
 class PortsTests(UnitTestCase):
@@ -106,6 +125,14 @@ class MonitorTests(UnitTestCase):
         names = [os.path.relpath(path) for path in start.watched]
         self.assertEqual(names[:2], ["duck.toml", "pyproject.toml"])
         self.assertEqual(self.titles, ["duck-server: reloader"])
+
+    def test_it_is_said_that_there_are_no_worker_processes_below(self) -> None:
+        for wanted, expected in ((True, ["worker processes"]), (False, [])):
+            self.settings = _settings(server__force_worker_processes=wanted)
+            with logged_lines() as lines:
+                self.monitor()
+            self.assertEqual([text for line in lines for text in expected if text in line], expected)
+            self.assertEqual(len(lines), len(expected))
 
     def test_it_ends_as_the_server_did(self) -> None:
         monitor, _ = self.monitor()
