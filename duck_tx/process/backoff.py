@@ -14,10 +14,10 @@ _MOST_DOUBLINGS = 64
 def delay_after(
     failures: int, base: float = 0.5, cap: float = 60.0, draw: Callable[[], float] = random.random
 ) -> float:
-    """Seconds to wait before attempt ``failures + 1``: none after a single failure, then exponential with full jitter.
+    """Seconds to wait before attempt ``failures + 1``: none after a single failure, then exponential with equal jitter.
 
-    Full jitter: anything from nothing up to a bound that is ``base`` at first and doubles each time, so that what
-    failed together does not come back together
+    Equal jitter: between half of a bound and all of it, where the bound is ``base`` at first and doubles each time. So
+    no wait is shorter than the one before, and what failed together does not come back together
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 
     :param failures: in a row, until now.
@@ -30,21 +30,33 @@ def delay_after(
         raise ValueError(f"{failures} failures")
     if failures < 2:
         return 0.0
-    return draw() * min(cap, base * 2.0 ** min(failures - 2, _MOST_DOUBLINGS))
+    bound = min(cap, base * 2.0 ** min(failures - 2, _MOST_DOUBLINGS))
+    return bound / 2 * (1.0 + draw())
 
 
 class Backoff:
     """Counts failures in a row.  They are forgiven after a while of life.
 
     :param forgiven_after: seconds of it.
-    :param draw: as in :func:`delay_after`.
+    :param base: as in :func:`delay_after`.
+    :param cap: as there.
+    :param draw: as there.
 
     :ivar failures: those that count.
     """
 
-    def __init__(self, *, forgiven_after: float = 60.0, draw: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        *,
+        forgiven_after: float = 60.0,
+        base: float = 0.5,
+        cap: float = 60.0,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
         self.failures = 0
         self._forgiven_after = forgiven_after
+        self._base = base
+        self._cap = cap
         self._draw = draw
 
     def failed(self, lived: float) -> float:
@@ -55,4 +67,4 @@ class Backoff:
         if lived >= self._forgiven_after:
             self.failures = 0
         self.failures += 1
-        return delay_after(self.failures, draw=self._draw)
+        return delay_after(self.failures, self._base, self._cap, self._draw)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from duck_tx.errors import ApplicationError
-from duck_tx.process.promise import settled
+from duck_tx.promise import settled
 from duck_tx.settings.sections.bounds import MOST_WORKERS
 
-__all__ = ["Resizable", "answer", "check_count", "wanted"]
+__all__ = ["Resizable", "answer", "check_count", "counted", "wanted"]
 
 
 class Resizable(Protocol):
@@ -33,6 +33,11 @@ def check_count(count: int) -> None:
     """
     if not 1 <= count <= MOST_WORKERS:
         raise ApplicationError(f"there cannot be {count} workers: ask for 1 to {MOST_WORKERS}.")
+
+
+def counted(count: int) -> str:
+    """So many workers, in words."""
+    return "1 worker" if count == 1 else f"{count} workers"
 
 
 def wanted(given: Mapping[str, Any], count: int) -> int:

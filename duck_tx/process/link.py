@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.protocol import Factory, connectionDone
+from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from duck_tx.errors import ApplicationError
-from duck_tx.process.message import gathered, spread
+from duck_tx.process.message import arguments_of, as_json, gathered, spread
+from duck_tx.promise import settled
 from duck_tx.settings import Settings
 
 __all__ = [
     "Announce",
     "Answer",
+    "Ask",
     "Beat",
     "Begin",
     "Drain",
+    "Idle",
     "Leaving",
     "MainEnd",
     "Ready",
@@ -36,12 +40,21 @@ __all__ = [
     "connect",
 ]
 
+_log = Logger()
+
 _REFUSED = b"REFUSED"
+
+_LONGEST_REFUSAL = 8192
+"""Characters; a value of AMP has 65,535 bytes at most."""
+
+_FOR_PROGRAMS = 7.0
+"""Seconds, two more than :mod:`duck_tx.automations.process` lets pass before it kills what it has told to end."""
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to do.
 
+    :ivar kind: one of several that serve, or the only one that runs automations.
     :ivar number: its own, from 1.
     :ivar sockets: descriptors of the listening sockets, by who has them.
     :ivar directory: where the main process read its settings: relative paths in them are seen from there.
@@ -59,6 +72,23 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     cell: int
     runs_commands: bool
     beat: float
+    kind: Literal["worker", "automations"] = "worker"
+
+    @property
+    def label(self) -> str:
+        """Who it is, in a word or two."""
+        return self.kind if self.kind != "worker" else f"worker {self.number}"
+
+    @property
+    def name(self) -> str:
+        """Who it is, in a sentence."""
+        return self.label if self.kind == "worker" else f"the {self.label} process"
+
+    @property
+    def grace(self) -> float:
+        """Seconds to finish what is in flight, and for programs among that to end when they are told to."""
+        grace = self.settings.server.grace
+        return grace if self.kind == "worker" else grace + _FOR_PROGRAMS
 
 
 class _Long(amp.Argument):
@@ -111,6 +141,14 @@ class Answer(amp.Command):
     requiresAnswer = False
 
 
+class Ask(amp.Command):
+    """A question, with a JSON object of arguments; answered with JSON, or with the lines of an error."""
+
+    arguments = [(b"verb", amp.Unicode()), (b"given", _Long())]  # noqa: RUF012
+    response = [(b"answer", _Long())]  # noqa: RUF012
+    errors = {ApplicationError: _REFUSED}  # noqa: RUF012
+
+
 class Settle(amp.Command):
     """Nothing, but answered after all that was said before it."""
 
@@ -137,6 +175,12 @@ class Failed(amp.Command):
     arguments = [(b"lines", _Long())]  # noqa: RUF012
 
 
+class Idle(amp.Command):
+    """There is nothing for it to do: it waits to be told to end."""
+
+    requiresAnswer = False
+
+
 class Leaving(amp.Command):
     """Somebody has asked it to end."""
 
@@ -160,6 +204,7 @@ class Told(Protocol):
     def loaded(self, is_development: bool) -> Deferred[None] | None: ...
     def became_ready(self) -> None: ...
     def failed(self, lines: str) -> None: ...
+    def idle(self) -> None: ...
     def leaving(self) -> None: ...
     def beat(self, requests: int, connections: int, memory: int) -> None: ...
 
@@ -173,6 +218,7 @@ class Serves(Protocol):
     def reopen_logs(self) -> None: ...
     def reload(self) -> None: ...
     def answer(self, kind: str, key: bytes, value: bytes) -> None: ...
+    def ask(self, verb: str, given: Mapping[str, Any]) -> object: ...
     def link_lost(self) -> None: ...
 
 
@@ -185,6 +231,11 @@ class _End(amp.AMP):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         amp.BinaryBoxProtocol.connectionLost(self, reason)
         self.transport = None
+
+    def hang_up(self) -> None:
+        """Say and hear no more."""
+        if self.transport is not None:
+            self.transport.loseConnection()
 
     def say(self, command: type[amp.Command], **arguments: Any) -> Deferred[Any]:
         """Say something; fires when it was answered, or nobody is there to answer, or no answer is due."""
@@ -215,6 +266,20 @@ class MainEnd(_End):
     @Failed.responder
     def _failed(self, lines: bytes) -> dict[str, object]:
         self._told.failed(lines.decode(errors="backslashreplace"))
+        return {}
+
+    async def ask(self, verb: str, given: Mapping[str, Any]) -> Any:
+        """Ask it something; that may take long.
+
+        :raises ApplicationError: if it refuses.
+        :raises ConnectionClosed: if it ends before it has answered.
+        """
+        answered = await self.callRemote(Ask, verb=verb, given=as_json(given))
+        return msgspec.json.decode(answered["answer"])
+
+    @Idle.responder
+    def _idle(self) -> dict[str, object]:
+        self._told.idle()
         return {}
 
     @Leaving.responder
@@ -280,6 +345,22 @@ class WorkerEnd(_End):
     def _answer(self, kind: str, key: bytes, value: bytes) -> dict[str, object]:
         self._serves.answer(kind, key, value)
         return {}
+
+    @Ask.responder
+    def _ask(self, verb: str, given: bytes) -> Deferred[dict[str, object]]:
+        return Deferred.fromCoroutine(self._answered(verb, given))
+
+    async def _answered(self, verb: str, given: bytes) -> dict[str, object]:
+        # With an error of another kind, AMP would end the connection.
+        try:
+            return {"answer": as_json(await settled(self._serves.ask(verb, arguments_of(given))))}
+        except ApplicationError as error:
+            raise ApplicationError(str(error)[:_LONGEST_REFUSAL]) from error
+        except CancelledError:
+            raise ApplicationError("the process went down before it could answer.") from None
+        except Exception:
+            _log.failure("{verb} failed", verb=verb)
+            raise ApplicationError(f"{verb} failed, and the log says more.") from None
 
     @Settle.responder
     def _settle(self) -> dict[str, object]:

@@ -72,6 +72,15 @@ class MetaService(Service):
         except ApplicationError as error:
             _log.warn("the site is served without metadata: {error}", error=error)
 
+    def renew(self) -> None:
+        """Write the metadata again, if they are written: something in them has changed."""
+        if not self._is_written:
+            return
+        try:
+            self.record()
+        except ApplicationError as error:
+            _log.warn("the metadata stay as they were: {error}", error=error)
+
     def record(self) -> Mapping[str, object]:
         """Write the metadata, so that a reader finds either the old or the new, whole.
 

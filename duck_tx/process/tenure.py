@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from duck_tx.settings import ServerSettings
 
-__all__ = ["Silence", "Tenure", "between_looks", "tenure"]
+__all__ = ["Silence", "Tenure", "between_looks", "mebibytes", "tenure"]
 
 _MIB = 1024**2
 
@@ -35,8 +35,13 @@ class Tenure:
         if 0 < self.age <= age:
             return f"{age:.0f} s"
         if 0 < self.memory < memory:
-            return f"{memory / _MIB:.0f} MiB of memory"
+            return f"{mebibytes(memory)} of memory"
         return ""
+
+
+def mebibytes(count: int) -> str:
+    """So many bytes, for people."""
+    return f"{count / _MIB:.0f} MiB"
 
 
 def tenure(settings: ServerSettings, draw: Callable[[], float]) -> Tenure:
@@ -80,6 +85,7 @@ class Silence:
         self._has_begun = True
 
     def passed(self, seconds: float) -> bool:
-        """So much time has passed since the last call: whether the silence is too long now."""
-        self._lasted += min(seconds, self._at_most)
+        """So much time has passed since the last call, less than none where somebody has set the clock back: whether
+        the silence is too long now."""
+        self._lasted += min(max(seconds, 0.0), self._at_most)
         return self._lasted >= (self._limit if self._has_begun else max(self._limit, _FOR_A_START))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Literal, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
@@ -16,13 +16,14 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from duck_tx.interrupt import held_back
 from duck_tx.process.child import Ending
 from duck_tx.process.lines import Lines
 from duck_tx.process.link import Announce, Drain, MainEnd, Role, connect
 from duck_tx.process.pace import Pace
 from duck_tx.process.tenure import Silence, Tenure
 
-__all__ = ["BOARD", "LINK", "Worker"]
+__all__ = ["BOARD", "LINK", "Descriptors", "Spawn", "Worker", "spawning"]
 
 _log = Logger()
 
@@ -45,12 +46,34 @@ _STACKS = 2.0
 
 State = Literal["starting", "ready", "leaving"]
 
+Descriptors: TypeAlias = Mapping[int, int | Literal["r", "w"]]
+"""As the ``childFDs`` of ``spawnProcess``."""
+
+Spawn: TypeAlias = Callable[[ProcessProtocol, Descriptors], Any]
+"""Has a worker process made that has these descriptors, and returns its transport; raises ``OSError``."""
+
+
+def spawning(reactor: Any, environ: Mapping[str, str]) -> Spawn:
+    """Makes a worker of a new Python.
+
+    :param environ: its variables.
+    """
+
+    def spawn(process: ProcessProtocol, descriptors: Descriptors) -> Any:
+        command = [sys.executable, *_COMMAND]
+        # What a terminal sends to all of its processes is not for this one, and it has to be up to say so.
+        with held_back(signal.SIGINT, signal.SIGHUP):
+            return reactor.spawnProcess(process, sys.executable, command, env=dict(environ), childFDs=descriptors)
+
+    return spawn
+
 
 class Worker(ProcessProtocol):
     """A process that serves.
 
-    :param reactor: starts it.
+    :param reactor: for its link, and for time.
     :param role: what it is to do.
+    :param spawn: makes the process.
     :param tenure: how long it may do that.
     :param timeout: seconds without a sign of life that are too many.
     :param grace: seconds that it has to finish what is in flight.
@@ -58,12 +81,15 @@ class Worker(ProcessProtocol):
         this returns has fired.
     :param left: called when somebody else has asked it to end: it waits to be told how.
 
+    :ivar name: who it is, in a sentence.
+    :ivar is_idle: there is nothing for it to do: it serves as long as that takes to end it.
     :ivar decided: fires when it serves, or is known never to.
     :ivar why_not: the lines that say why it never will; empty where it serves, or nothing is known yet.
     :ivar ended: fires when it is gone.
     :ivar ending: how it ended.
     :ivar pid: 0 before the start.
     :ivar state: what it does.
+    :ivar memory_at_first: what it took when it had begun to serve, in bytes; 0 before that.
     """
 
     def __init__(
@@ -71,6 +97,7 @@ class Worker(ProcessProtocol):
         reactor: Any,
         role: Role,
         *,
+        spawn: Spawn,
         tenure: Tenure,
         timeout: float,
         grace: float,
@@ -78,16 +105,19 @@ class Worker(ProcessProtocol):
         left: Callable[[Worker], object],
     ) -> None:
         self.number = role.number
+        self.name = role.name
+        self.is_idle = False
         self.pid = 0
         self.state: State = "starting"
         self.decided: Deferred[None] = Deferred()
         self.why_not = ""
         self.ended: Deferred[None] = Deferred()
         self.ending: Ending | None = None
-        self.requests = self.connections = self.memory = 0
+        self.requests = self.connections = self.memory = self.memory_at_first = 0
         self.end = MainEnd(self)
         self._reactor = reactor
         self._role = role
+        self._spawn = spawn
         self._tenure = tenure
         self._silence = Silence(timeout)
         self._timeout = timeout
@@ -104,21 +134,21 @@ class Worker(ProcessProtocol):
 
     # What is done with it.
 
-    def start(self, sockets: Mapping[str, socket.socket], board: int, environ: Mapping[str, str]) -> None:
+    def start(self, sockets: Mapping[str, socket.socket], board: int | None) -> None:
         """Start it.
 
         :param sockets: what to listen on, with the names of its role.
-        :param board: the descriptor of the board.
+        :param board: the descriptor of the board, if it is to accept connections.
         :raises OSError: if there can be no new process.
         """
         ours, theirs = socket.socketpair()
-        descriptors: dict[int, Any] = {0: "w", 1: 1, 2: "r", LINK: theirs.fileno(), BOARD: board}
+        descriptors: dict[int, int | Literal["r", "w"]] = {0: "w", 1: 1, 2: "r", LINK: theirs.fileno()}
+        if board is not None:
+            descriptors[BOARD] = board
         descriptors |= {self._role.sockets[name]: sock.fileno() for name, sock in sockets.items()}
         try:
-            with theirs, _signals_held_back():
-                self._reactor.spawnProcess(
-                    self, sys.executable, [sys.executable, *_COMMAND], env=dict(environ), childFDs=descriptors
-                )
+            with theirs:
+                self._process = self._spawn(self, descriptors)
         except BaseException:
             ours.close()
             raise
@@ -144,7 +174,15 @@ class Worker(ProcessProtocol):
 
     def overdue(self) -> str:
         """Why another has to take its place; empty while it may stay."""
-        return self._tenure.end(self.requests, self.age, self.memory) if self.state == "ready" else ""
+        if self.state != "ready":
+            return ""
+        # Until it is known what it takes at first, there is nothing to compare a later need with.
+        return self._tenure.end(self.requests, self.age, self.memory if self.memory_at_first else 0)
+
+    @property
+    def is_born_overdue(self) -> bool:
+        """Whether it took more memory than it may from the first."""
+        return bool(self._tenure.end(0, 0.0, self.memory_at_first))
 
     def passed(self, seconds: float) -> None:
         """So much time has passed: give it up if nothing was heard of it for too long."""
@@ -154,8 +192,8 @@ class Worker(ProcessProtocol):
     def _give_up(self) -> None:
         self._is_given_up = True
         _log.error(
-            "worker {number} has not answered for {seconds:g} s: its threads are shown, and it is killed",
-            number=self.number,
+            "{name} has not answered for {seconds:g} s: its threads are shown, and it is killed",
+            name=self.name,
             seconds=self._timeout,
         )
         # faulthandler writes the stacks, whatever Python does.
@@ -201,14 +239,17 @@ class Worker(ProcessProtocol):
         self._silence.heard()
         if self.state == "starting":
             self.state = "ready"
-            _log.info(
-                "worker {number} is ready, pid {pid} ({age:.2f} s)", number=self.number, pid=self.pid, age=self.age
-            )
+            _log.info("{name} is ready, pid {pid} ({age:.2f} s)", name=self.name, pid=self.pid, age=self.age)
             self._decide("")
 
     def failed(self, lines: str) -> None:
         """It cannot serve."""
         self._decide(lines)
+
+    def idle(self) -> None:
+        """There is nothing for it to do, and it waits to be told to end."""
+        self.is_idle = True
+        self._decide("")
 
     def leaving(self) -> None:
         """Somebody has asked it to end, and perhaps this process as well: then that will be known in a moment."""
@@ -219,6 +260,8 @@ class Worker(ProcessProtocol):
         """It lives."""
         self._silence.heard()
         self.requests, self.connections, self.memory = requests, connections, memory
+        if self.state == "ready" and not self.memory_at_first:
+            self.memory_at_first = memory
 
     def _decide(self, why_not: str) -> None:
         if not self.decided.called:
@@ -229,8 +272,8 @@ class Worker(ProcessProtocol):
 
     def connectionMade(self) -> None:
         """There is a process."""
-        self._process = self.transport
-        self.pid = self._process.pid
+        transport: Any = self.transport
+        self.pid = transport.pid
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """It has written something."""
@@ -252,7 +295,8 @@ class Worker(ProcessProtocol):
             self._tell(f"({forgotten} more lines are left out)")
         self.ending = Ending.of(reason)
         self.state = "leaving"
-        self._decide(f"worker {self.number}: {self.ending} before it was ready.")
+        self.end.hang_up()
+        self._decide(f"{self.name}: {self.ending} before it was ready.")
         self.ended.callback(None)
 
     def _cancel(self) -> None:
@@ -262,7 +306,7 @@ class Worker(ProcessProtocol):
         self._later.clear()
 
     def _tell(self, line: str) -> None:
-        _log.info("[worker {number}] {line}", number=self.number, line=line)
+        _log.info("[{label}] {line}", label=self._role.label, line=line)
 
     def _pause(self) -> None:
         if not self._has_exited:
@@ -270,18 +314,3 @@ class Worker(ProcessProtocol):
 
     def _resume(self) -> None:
         self._process.resumeProducing()
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Have a process that is started within begin with signals held back that a terminal sends to all of its processes:
-    Python itself would end by them, before the program could say that they are not for it.
-
-    Here they are only late.
-    """
-    held = {signal.SIGINT, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

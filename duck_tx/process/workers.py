@@ -18,13 +18,15 @@ from twisted.python.failure import Failure
 from duck_tx.errors import ApplicationError
 from duck_tx.http.turns import Board
 from duck_tx.process.check import tell
-from duck_tx.process.child import environ_of_child
-from duck_tx.process.count import check_count
+from duck_tx.process.count import check_count, counted
 from duck_tx.process.link import Answer, Reload, ReopenLogs, Role, Settle
-from duck_tx.process.promise import follow, settled
+from duck_tx.process.origin import Origins
+from duck_tx.process.preload import Preload
+from duck_tx.process.roll import HalfRestarted
 from duck_tx.process.slot import Slot
-from duck_tx.process.tenure import between_looks, tenure
+from duck_tx.process.tenure import between_looks, mebibytes, tenure
 from duck_tx.process.worker import BOARD, Worker
+from duck_tx.promise import follow, settled
 from duck_tx.settings import Settings
 
 __all__ = ["WorkerService"]
@@ -52,6 +54,8 @@ class WorkerService(Service):
     :param loaded: called when one has loaded the project, with whether that is in development; it goes on when what
         this returns has fired.
     :param environ: the variables of this process.
+    :param resized: called when another number of them is wanted.
+    :param runs_commands: the first worker runs the startup commands; otherwise somebody has done so.
     :param draw: gives numbers from 0 up to 1, for delays and bounds.
     """
 
@@ -65,6 +69,8 @@ class WorkerService(Service):
         shared: Collection[str],
         loaded: Callable[[bool], Deferred[None] | None],
         environ: Mapping[str, str],
+        resized: Callable[[], object] = lambda: None,
+        runs_commands: bool = True,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.count = count
@@ -73,16 +79,20 @@ class WorkerService(Service):
         self._ports = ports
         self._shared = list(shared)
         self._loaded = loaded
-        self._environ = environ
+        self._resized = resized
+        self._runs_commands = runs_commands
         self._draw = draw
         self._directory = os.getcwd()
         self._board: Board | None = None
+        self._origins = Origins(reactor, directory=self._directory, environ=environ, draw=draw)
+        self._preload: Preload | None = None
         self._generations: Counter[int] = Counter()
         self._slots: dict[int, Slot] = {}
         self._leaving: set[Worker] = set()
         self._answers: dict[tuple[str, bytes], bytes] = {}
         self._is_up = False
         self._replacing = DeferredLock()
+        self._bound_told = 0
         self._looked = 0.0
         self._look_later: IDelayedCall | None = None
 
@@ -121,8 +131,9 @@ class WorkerService(Service):
         super().startService()
         self._looked = self._reactor.seconds()
         self._look_later = self._reactor.callLater(self._between_looks, self._look)
+        self._preload = await self._origins.prepare(self._settings, runs_commands=self._runs_commands)
         first = self._slot(1)
-        worker = first.begin(runs_commands=True)
+        worker = first.begin(runs_commands=self._runs_commands and self._preload is None)
         await follow(worker.decided)
         if worker.why_not:
             first.close()
@@ -139,17 +150,23 @@ class WorkerService(Service):
             self._look_later = None
         for slot in self._slots.values():
             slot.close()
+        self._origins.retire()
         workers = self._workers()
+        if workers:
+            _log.info("stopping {workers}", workers=counted(len(workers)))
         for worker in workers:
             worker.drain(self._shared)
         try:
             for worker in workers:
                 await follow(worker.ended)
+            if workers:
+                _log.info("all workers are down")
         except CancelledError:
             self.stop_at_once()
             raise
         finally:
             self._slots.clear()
+            await self._origins.close()
             if self._board is not None:
                 self._board.close()
                 self._board = None
@@ -160,6 +177,7 @@ class WorkerService(Service):
         """Kill all of them."""
         for worker in self._workers():
             worker.kill()
+        self._origins.kill()
 
     # One of them.
 
@@ -190,6 +208,7 @@ class WorkerService(Service):
         worker = Worker(
             self._reactor,
             role,
+            spawn=self._origins.spawn(self._preload),
             tenure=tenure(server, self._draw),
             timeout=server.worker_timeout,
             grace=server.grace,
@@ -197,7 +216,7 @@ class WorkerService(Service):
             left=lambda worker: self._left(slot, worker),
         )
         worker.ended.addCallback(lambda _: self._ended(slot, worker, cell))
-        worker.start(sockets, board.descriptor, environ_of_child(self._environ))
+        worker.start(sockets, board.descriptor)
         for (kind, key), value in self._answers.items():
             worker.end.say(Answer, kind=kind, key=key, value=value)
         return worker
@@ -230,8 +249,12 @@ class WorkerService(Service):
         """
         check_count(count)
         if count != self.count:
-            _log.info("{count} workers are wanted, {earlier} until now", count=count, earlier=self.count)
-        self.count = count
+            verb = "is" if count == 1 else "are"
+            _log.info(
+                "{workers} {verb} wanted, {earlier} until now", workers=counted(count), verb=verb, earlier=self.count
+            )
+            self.count = count
+            self._resized()
         for number in [number for number in self._slots if number > count]:
             slot = self._slots.pop(number)
             slot.close()
@@ -247,31 +270,40 @@ class WorkerService(Service):
 
     # Others in their places.
 
-    def roll(self, settings: Settings) -> Deferred[None]:
+    def roll(self, settings: Settings, *, runs_commands: bool = True) -> Deferred[None]:
         """Replace all of them, one after the other, by others with these settings; fires when only those accept.
 
-        The first runs the startup commands.
-
-        :raises ApplicationError: in the Deferred, if a new one cannot serve: those whose turn had not come go on, and
-            unless it was the first, the new settings are those of all that start from now on.
+        :param runs_commands: the first runs the startup commands; otherwise somebody has done so.
+        :raises ApplicationError: in the Deferred, if a new one cannot serve: those whose turn had not come go on.
+        :raises HalfRestarted: if that was not the first: the new settings are those of all that start from now on.
         """
-        return self._replacing.run(self._roll, settings)
+        return self._replacing.run(self._roll, settings, runs_commands)
 
-    async def _roll(self, settings: Settings) -> None:
+    async def _roll(self, settings: Settings, runs_commands: bool) -> None:
         if not self._is_up:
             raise ApplicationError("there are no workers: the server is not up.")
-        earlier, self._settings = self._settings, settings
+        preload = await self._origins.prepare(settings, runs_commands=runs_commands)
+        earlier = self._settings, self._preload
+        self._settings, self._preload = settings, preload
+        old = {slot.worker for slot in self._slots.values()}
         is_first = True
         for number in sorted(self._slots):
             slot = self._slots.get(number)
             if slot is None:
                 continue
             try:
-                await slot.replace(runs_commands=is_first)
-            except ApplicationError:
+                await slot.replace(runs_commands=runs_commands and is_first and preload is None)
+            except ApplicationError as error:
                 if is_first:
-                    self._settings = earlier
-                raise
+                    self._settings, self._preload = earlier
+                    if preload is not None:
+                        preload.retire()
+                    raise
+                there = sorted(number for number, slot in self._slots.items() if slot.worker is not None)
+                stayed = [number for number in there if self._slots[number].worker in old]
+                raise HalfRestarted(str(error), [each for each in there if each not in stayed], stayed) from error
+            if is_first and earlier[1] is not None:
+                earlier[1].retire()
             is_first = False
 
     @property
@@ -287,20 +319,31 @@ class WorkerService(Service):
             worker.passed(elapsed)
         if self._replacing.locked or not self._is_up:
             return
-        for slot in self._slots.values():
-            why = slot.overdue()
-            if why:
-                # One at a time: the others serve meanwhile.
-                self._replacing.run(self._recycle, slot, why).addErrback(_failed)
-                return
+        overdue = {slot: why for slot in self._slots.values() if (why := slot.overdue())}
+        if overdue:
+            # One at a time: the others serve meanwhile.  The first in the row would be due again before the last.
+            oldest = max(overdue, key=lambda slot: slot.age)
+            self._replacing.run(self._recycle, oldest, overdue[oldest]).addErrback(_failed)
 
     async def _recycle(self, slot: Slot, why: str) -> None:
         _log.info("worker {number} is replaced after {why}", number=slot.number, why=why)
+        self._look_at_bound(slot)
         try:
-            await slot.replace()
+            await slot.recycle()
         except ApplicationError as error:
             if self._is_up:
                 tell(error)
+
+    def _look_at_bound(self, slot: Slot) -> None:
+        """Say it once, if there is less memory allowed than a new worker takes."""
+        bound = self._settings.server.max_memory
+        if bound != self._bound_told and slot.worker is not None and slot.worker.is_born_overdue:
+            self._bound_told = bound
+            _log.warn(
+                "server.max_memory is less than a new worker takes ({memory}): raise it. Workers are replaced all the"
+                " same, after ever longer pauses",
+                memory=mebibytes(slot.worker.memory_at_first),
+            )
 
     # What all of them are told.
 

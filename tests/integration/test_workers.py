@@ -9,7 +9,6 @@ import socket
 import time
 from functools import partial
 
-from tests.integration.crowd import Crowd
 from tests.integration.server import LAUNCHERS, serve, wait_until
 from tests.integration.workers_case import WorkersTestCase
 from tests.unit.spawning import lives
@@ -20,11 +19,11 @@ class LifeTests(WorkersTestCase):
         for launch in LAUNCHERS:
             server = self.served(launch=launch)
             self.assertRegex(server.log, r"ready: crew:application at .* \(2 workers, each 10 threads, pid ")
-            with Crowd(server.port) as crowd:
-                crowd.wait_for_answers_of(self.pids(server))
-                crowd.wait_for(100)
-            self.assertEqual(crowd.lost, [])
-            seen = set(crowd.answered)
+            with self.load(server) as load:
+                load.wait_for_answers_of(self.pids(server))
+                load.wait_for(100)
+            self.assertEqual(load.lost, [])
+            seen = set(load.answered_by)
             self.assertNotIn(server.pid, seen)
             # The log of ``twist`` is JSON here.
             self.assertIn(set(self.pids(server)), (seen, set()))
@@ -159,20 +158,20 @@ class DeathTests(WorkersTestCase):
     def test_killed_under_load_one_takes_only_its_own_with_it(self) -> None:
         server = self.served()
         killed: set[int] = set()
-        with Crowd(server.port) as crowd:
+        with self.load(server) as load:
             for number in range(2):
-                crowd.wait_for(100)
-                before = len(crowd.lost)
+                load.wait_for(100)
+                before = len(load.lost)
                 victim = self.pids(server)[-1]
                 killed.add(victim)
                 os.kill(victim, signal.SIGKILL)
                 self.wait_for_ready(server, 3 + number)
-                crowd.wait_for(100)
+                load.wait_for(100)
                 # Those that had it, and those that it had taken but not answered.
-                self.assertLessEqual(len(crowd.lost) - before, 12)
-        self.assertEqual([each for each in crowd.lost if each[0] not in {0, *killed}], [])
-        self.assertEqual(crowd.refused, 0)
-        self.assertGreaterEqual(len(crowd.answered), 3)
+                self.assertLessEqual(len(load.lost) - before, 12)
+        self.assertEqual([each for each in load.lost if each[0] not in {0, *killed}], [])
+        self.assertEqual(load.refused, 0)
+        self.assertGreaterEqual(len(load.answered_by), 3)
         self.stop(server)
 
     def test_one_that_dies_again_and_again_waits_longer_and_longer_while_the_other_serves(self) -> None:
@@ -188,24 +187,29 @@ class DeathTests(WorkersTestCase):
         (server.directory / "broken").touch()
         os.kill(self.pids(server)[-1], signal.SIGKILL)
         server.wait_for(re.compile(r"\(([5-9]|\d\d) failures in a row"))
+        delays = [float(found[1]) for found in re.finditer(r"replaced in ([0-9.]+) s \(\d+ failures", server.log)]
+        self.assertEqual(delays, sorted(delays))
+        # Half of the last bound at least, which has doubled with each failure: no draw makes it shorter.
+        self.assertGreaterEqual(delays[-1], 2.0)
         self.stop(server)
 
     def test_one_that_is_asked_to_end_is_replaced_without_a_loss(self) -> None:
         server = self.served()
         workers = self.pids(server)
-        with Crowd(server.port) as crowd:
+        with self.load(server) as load:
             for unwanted in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU):
                 # Not for them.
                 for pid in workers:
                     os.kill(pid, unwanted)
-            crowd.wait_for(100)
+            load.wait_for(100)
             self.assertEqual(self.pids(server), workers)
             for number in range(2):
-                crowd.wait_for(50)
-                os.kill(self.pids(server)[number], signal.SIGTERM)
+                load.wait_for(50)
+                self.assertTrue(lives(workers[number]), server.log)
+                os.kill(workers[number], signal.SIGTERM)
                 self.wait_for_ready(server, 3 + number)
-            crowd.wait_for(100)
-        self.assertEqual((crowd.lost, crowd.refused), ([], 0))
+            load.wait_for(100)
+        self.assertEqual((load.lost, load.refused), ([], 0))
         self.stop(server)
 
 
@@ -228,9 +232,9 @@ class StuckTests(WorkersTestCase):
 class TenureTests(WorkersTestCase):
     def test_recycling_under_load_loses_nothing(self) -> None:
         server = self.served(SERVER__MAX_REQUESTS="150", SERVER__MAX_REQUESTS_JITTER="50")
-        with Crowd(server.port) as crowd:
+        with self.load(server) as load:
             self.wait_for_ready(server, 5)
-        self.assertEqual((crowd.lost, crowd.refused), ([], 0))
+        self.assertEqual((load.lost, load.refused), ([], 0))
         self.assertGreaterEqual(len(server.lines("is replaced after")), 3)
         wait_until(partial(self.are_left, server, 2), 30)
         self.stop(server)
@@ -239,17 +243,17 @@ class TenureTests(WorkersTestCase):
 class NumberTests(WorkersTestCase):
     def test_signals_make_one_more_and_one_fewer_and_nothing_is_lost(self) -> None:
         server = self.served()
-        with Crowd(server.port) as crowd:
+        with self.load(server) as load:
             server.send_signal(signal.SIGTTIN)
             self.wait_for_ready(server, 3)
-            wait_until(lambda: len(crowd.answered) == 3, 30)
+            wait_until(lambda: len(load.answered_by) == 3, 30)
             for left in (2, 1):
                 server.send_signal(signal.SIGTTOU)
                 wait_until(partial(self.are_left, server, left), 30)
             server.send_signal(signal.SIGTTOU)
-            server.wait_for("duck: there cannot be 0 workers: ask for 1 to 1024.")
-            crowd.wait_for(50)
-        self.assertEqual((crowd.lost, crowd.refused), ([], 0))
+            server.wait_for("one worker is the least")
+            load.wait_for(50)
+        self.assertEqual((load.lost, load.refused), ([], 0))
         self.stop(server)
 
 

@@ -21,9 +21,13 @@ class DelayTests(UnitTestCase):
         bounds = [delay_after(failures, 0.5, 6.0, _longest) for failures in range(2, 8)]
         self.assertEqual(bounds, [0.5, 1.0, 2.0, 4.0, 6.0, 6.0])
 
-    def test_any_part_of_the_bound_may_be_drawn(self) -> None:
-        self.assertEqual(delay_after(4, draw=lambda: 0.0), 0.0)
-        self.assertEqual(delay_after(4, draw=lambda: 0.25), 0.5)
+    def test_at_least_half_of_the_bound_is_waited(self) -> None:
+        self.assertEqual(delay_after(4, draw=lambda: 0.0), 1.0)
+        self.assertEqual(delay_after(4, draw=lambda: 0.25), 1.25)
+
+    @given(st.integers(0, 8))
+    def test_until_the_cap_no_wait_is_shorter_than_the_one_before(self, failures: int) -> None:
+        self.assertLessEqual(delay_after(failures, draw=_longest), delay_after(failures + 1, cap=1e9, draw=lambda: 0.0))
 
     @given(st.integers(0, 10**9))
     def test_it_is_never_longer_than_the_cap(self, failures: int) -> None:
@@ -37,6 +41,10 @@ class BackoffTests(UnitTestCase):
     def test_each_failure_waits_longer(self) -> None:
         backoff = Backoff(draw=_longest)
         self.assertEqual([backoff.failed(0.1) for _ in range(4)], [0.0, 0.5, 1.0, 2.0])
+
+    def test_the_bounds_can_be_others(self) -> None:
+        backoff = Backoff(base=2.0, cap=5.0, draw=_longest)
+        self.assertEqual([backoff.failed(0.1) for _ in range(5)], [0.0, 2.0, 4.0, 5.0, 5.0])
 
     def test_failures_are_forgiven_after_a_while_of_life(self) -> None:
         backoff = Backoff(forgiven_after=60.0, draw=_longest)

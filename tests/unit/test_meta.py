@@ -76,6 +76,19 @@ class MetaTests(UnitTestCase):
         self.assertEqual(json.loads(self.path.read_text())["port"], 2)
         self.assertEqual(list(self.directory.iterdir()), [self.path])
 
+    def test_it_is_renewed_only_while_it_is_there(self) -> None:
+        self.service.renew()
+        self.assertFalse(self.directory.exists())
+        self.service.startService()
+        self.found = {"pid": os.getpid(), "port": 2}
+        self.service.renew()
+        self.assertEqual(json.loads(self.path.read_text()), self.found)
+        self.path.unlink()
+        (self.path / "in the way").mkdir(parents=True)
+        with logged_lines() as lines:
+            self.service.renew()
+        self.assertRegex("".join(lines), r"^the metadata stay as they were: \S+/meta.json cannot be written: .*\.$")
+
     def test_that_of_another_process_stays(self) -> None:
         for text in ('{"pid": 1}', "[]", "no json"):
             self.service.startService()

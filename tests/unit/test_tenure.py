@@ -51,5 +51,16 @@ class SilenceTests(UnitTestCase):
         self.assertFalse(silence.passed(3600.0))
         self.assertFalse(silence.passed(3600.0))
 
+    def test_a_clock_that_is_set_back_does_not_excuse_it(self) -> None:
+        silence = Silence(10.0)
+        silence.heard()
+        self.assertFalse(silence.passed(-3600.0))
+        self.assertEqual([silence.passed(1.0) for _ in range(10)], [False] * 9 + [True])
+
+    def test_it_is_noticed_after_a_few_looks_however_late_they_come(self) -> None:
+        silence = Silence(3.0)
+        silence.heard()
+        self.assertEqual([silence.passed(15.0), silence.passed(15.0)], [False, True])
+
     def test_looks_are_frequent_enough_for_a_short_limit(self) -> None:
         self.assertEqual((between_looks(60.0), between_looks(2.0)), (1.0, 0.5))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 
 from twisted.internet.defer import Deferred
 
-from duck_tx.process.link import Role
+from duck_tx.process.link import Idle, Role
 from duck_tx.process.tenure import Tenure
-from duck_tx.process.worker import BOARD, LINK, Worker, _signals_held_back
+from duck_tx.process.worker import BOARD, LINK, Worker, spawning
 from duck_tx.settings import Settings
 from tests.case import UnitTestCase
 from tests.unit.logged import logged_lines
@@ -26,6 +25,7 @@ class WorkerTests(UnitTestCase):
         self.worker = Worker(
             self.reactor,
             role,
+            spawn=spawning(self.reactor, {}),
             tenure=Tenure(requests=10),
             timeout=10.0,
             grace=5.0,
@@ -34,7 +34,7 @@ class WorkerTests(UnitTestCase):
         )
 
     def start(self) -> ScriptedWorker:
-        self.worker.start({}, 55, {})
+        self.worker.start({}, 55)
         self.turn()
         return self.reactor.children[-1]
 
@@ -52,6 +52,13 @@ class WorkerTests(UnitTestCase):
         child.ready()
         self.assertEqual((self.worker.state, self.worker.why_not), ("ready", ""))
         self.successResultOf(self.worker.decided)
+
+    def test_one_that_has_nothing_to_do_is_neither_ready_nor_has_it_failed(self) -> None:
+        child = self.start()
+        child.end.say(Idle)
+        self.turn()
+        self.successResultOf(self.worker.decided)
+        self.assertEqual((self.worker.is_idle, self.worker.state, self.worker.why_not), (True, "starting", ""))
 
     def test_its_end_is_known_with_what_it_wrote_last(self) -> None:
         child = self.start()
@@ -104,18 +111,3 @@ class WorkerTests(UnitTestCase):
         self.worker.leaving()
         self.reactor.advance(100)
         self.assertEqual((child.signals, self.left), ([], []))
-
-
-class SignalTests(UnitTestCase):
-    def blocked(self) -> int:
-        status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
-        [line] = [line for line in status.splitlines() if line.startswith("SigBlk:")]
-        return int(line.split()[1], 16)
-
-    def test_what_a_terminal_sends_to_all_is_held_back_from_one_that_begins(self) -> None:
-        before = self.blocked()
-        with _signals_held_back():
-            within = self.blocked()
-        for number in (signal.SIGINT, signal.SIGHUP):
-            self.assertTrue(within >> (number - 1) & 1)
-        self.assertEqual(self.blocked(), before)

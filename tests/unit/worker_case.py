@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ class ScriptedWorker:
     :ivar told: names of what it was told after that, with what came along.
     :ivar signals: that it was sent.
     :ivar obeys: it ends when it is told to.
+    :ivar answers: to what it is asked, in this order.
     """
 
     def __init__(self, clock: Clock, process: Any, pid: int, descriptors: Mapping[int, object]) -> None:
@@ -53,6 +55,7 @@ class ScriptedWorker:
         self.signals: list[int] = []
         self.obeys = True
         self.lives = True
+        self.answers: deque[object] = deque()
         self.end = WorkerEnd(self)
         self._clock = clock
         self._process = process
@@ -122,6 +125,10 @@ class ScriptedWorker:
     def answer(self, kind: str, key: bytes, value: bytes) -> None:
         self.told.append(("answer", kind, key, value))
 
+    def ask(self, verb: str, given: Mapping[str, Any]) -> object:
+        self.told.append(("ask", verb, given))
+        return self.answers.popleft()
+
     def link_lost(self) -> None: ...
 
 
@@ -137,12 +144,15 @@ class ScriptedReactor(Clock):
         self.children: list[ScriptedWorker] = []
         self.refusals: list[OSError] = []
 
-    def spawnProcess(self, process: Any, executable: str, args: object, *, env: object, childFDs: Any) -> None:
+    def spawnProcess(
+        self, process: Any, executable: str, args: object, *, env: object, childFDs: Any
+    ) -> ScriptedWorker:
         if self.refusals:
             raise self.refusals.pop()
         child = ScriptedWorker(self, process, 1000 + len(self.children), childFDs)
         self.children.append(child)
         process.makeConnection(child)
+        return child
 
     def adoptStreamConnection(self, descriptor: int, family: int, factory: Any) -> None:
         child = self.children[-1]
@@ -172,7 +182,10 @@ class WorkersTestCase(UnitTestCase):
     """A service with scripted workers.
 
     :ivar log: the text of all that is logged.
+    :ivar runs_commands: the first runs the startup commands.
     """
+
+    runs_commands = True
 
     def setUp(self) -> None:
         self.reactor = ScriptedReactor()
@@ -202,6 +215,7 @@ class WorkersTestCase(UnitTestCase):
             shared=shared,
             loaded=self.loaded,
             environ={"PATH": "/bin", "NOTIFY_SOCKET": "/run/systemd/notify"},
+            runs_commands=self.runs_commands,
             draw=lambda: 0.5,
         )
 
