@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import server
+from benchmarks.automations import AsleepCase, PunctualCase
 from benchmarks.case import (
     Case,
     IdleCase,
@@ -59,6 +60,7 @@ HELLO, PAGE, START, IDLE, LOGGED, RESOURCE, MULTIPART, WELCOME = (
 )
 HTTPS_HELLO, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE, HTTP2 = "https-hello", "https-page", "newcomers", "https-idle", "http2"
 WORKERS = "workers"
+DUE, ASLEEP, BESIDE = "automations-due", "automations-asleep", "automations-beside"
 
 #: The columns of the tables of servers, and panels of the chart.
 LOADS: tuple[LoadCase, ...] = (
@@ -96,6 +98,11 @@ TOPICS: Mapping[str, tuple[Case, ...]] = {
         PauseCase(MULTIPART, "50 MB multipart upload", server.UPLOAD),
     ),
     "workers": (WorkersCase(WORKERS, "page, worker processes", server.WORKERS, _PAGE),),
+    "automations": (
+        PunctualCase(DUE, "10,000 automations due at once", server.DUE),
+        AsleepCase(ASLEEP, "nothing to do", server.ASLEEP),
+        WorkersCase(BESIDE, "page beside an automation", server.BESIDE, _PAGE),
+    ),
     "https": (*SECURE_LOADS, IdleCase(HTTPS_IDLE, "idle connections", server.HTTPS_IDLE, _HELLO)),
 }
 

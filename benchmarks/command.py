@@ -40,6 +40,15 @@ def duck_env(place: Place) -> dict[str, str]:
     return {"PYTHONPATH": str(ROOT)}
 
 
+def with_automations(kind: str) -> Callable[[Place], dict[str, str]]:
+    """With the automations of this kind, of which :mod:`benchmarks.automation_jobs` has some."""
+
+    def env(place: Place) -> dict[str, str]:
+        return {**duck_env(place), "BENCHMARK_AUTOMATIONS": kind, "BENCHMARK_REPORT": str(place.begun)}
+
+    return env
+
+
 def json_log(place: Place) -> dict[str, str]:
     file = place.scratch / "access.log"
     return {**duck_env(place), "DUCK_LOG__FORMAT": "json", "DUCK_LOG__FILE": str(file)}

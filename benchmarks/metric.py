@@ -21,6 +21,10 @@ class Metric(StrEnum):
     EACH = "bytes_per_idle_connection"
     PAUSE = "longest_reactor_pause_ms"
     UPLOAD = "upload_ms"
+    LATE = "longest_delay_ms"
+    LATE_MEDIAN = "median_delay_ms"
+    EACH_RUN = "processor_us_per_run"
+    ASLEEP = "processor_ms_a_second"
     PROCESSOR = "processor_us_per_request"
     OTHERS = "percent_of_a_core_used_by_others"
     SERVER_BUSY = "percent_of_the_servers_core_used"
@@ -57,11 +61,11 @@ class Failure:
 
 
 def summary(metric: Metric, values: Sequence[float]) -> float:
-    """The median of the rounds; for a longest pause the longest of them.
+    """The median of the rounds; for what is the longest of a round, the longest of them.
 
     :raises statistics.StatisticsError: if there are no values.
     """
-    if metric is Metric.PAUSE and values:
+    if metric in (Metric.PAUSE, Metric.LATE) and values:
         return max(values)
     return statistics.median(values)
 

@@ -13,6 +13,7 @@ from benchmarks.project import Project
 SITE, STATIC, LOG, RESOURCE, UPLOAD, WELCOME = "site", "static", "log", "resource", "upload", "welcome"
 HTTPS, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE, HTTP2 = "https", "https-page", "newcomers", "https-idle", "http2"
 WORKERS = "workers"
+DUE, ASLEEP, BESIDE = "automations-due", "automations-asleep", "automations-beside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Place:
     def pauses(self) -> Path:
         """Where the pause probe leaves what it has seen."""
         return self.scratch / "pauses.txt"
+
+    @property
+    def begun(self) -> Path:
+        """Where automations leave when they began."""
+        return self.scratch / "begun.txt"
 
 
 Command = Callable[[Place], list[str]]

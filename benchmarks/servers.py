@@ -6,6 +6,9 @@ import sys
 
 from benchmarks import command, nginx
 from benchmarks.server import (
+    ASLEEP,
+    BESIDE,
+    DUE,
     HTTP2,
     HTTPS,
     HTTPS_IDLE,
@@ -43,6 +46,16 @@ NGINX_SYNC, NGINX_THREADS = "nginx + gunicorn sync", "nginx + gunicorn gthread"
 #: Without Django: over TLS, and in HTTP/2.
 DUCK_HTTP2, SITE_HTTP2 = "Resource on duck_tx HTTP/2", "Resource on twisted.web HTTP/2"
 HYPERCORN_HTTP2, GRANIAN_HTTP2 = "hypercorn HTTP/2", "granian HTTP/2"
+
+#: With many automations that are due at the same moment, by where they run.
+AUTOMATION_KINDS = ("thread", "coroutine", "reactor")
+AUTOMATIONS_DUE = tuple(f"duck_tx with automations: {kind}" for kind in AUTOMATION_KINDS)
+
+#: With one that has nothing to do, and without any.
+AUTOMATIONS_ASLEEP = ("duck_tx with an automation due in hours", "duck_tx without automations")
+
+#: A worker process, and an automation beside it that computes without end.
+AUTOMATIONS_BESIDE = ("duck_tx --processes with a busy automation", "duck_tx --processes without automations")
 
 _PLAIN = (
     Server(
@@ -95,6 +108,35 @@ _MANY = tuple(
         takes_all_cores=True,
     )
     for name, count in zip(DUCK_WORKERS, WORKER_COUNTS, strict=True)
+)
+
+_JOBS = ("--no-access-log", "--automations", "benchmarks.automation_jobs")
+
+_AUTOMATIONS = (
+    *(
+        Server(
+            name,
+            command.probed(lambda place: sys.executable, command.duck_project(*_JOBS)),
+            frozenset({DUE}),
+            command.with_automations(kind),
+            takes_all_cores=True,
+        )
+        for name, kind in zip(AUTOMATIONS_DUE, AUTOMATION_KINDS, strict=True)
+    ),
+    *(
+        Server(name, command.duck_project(*_JOBS), frozenset({ASLEEP}), command.with_automations(kind))
+        for name, kind in zip(AUTOMATIONS_ASLEEP, ("later", ""), strict=True)
+    ),
+    *(
+        Server(
+            name,
+            command.duck_project(*_JOBS, "--processes", "--workers", "1"),
+            frozenset({BESIDE}),
+            command.with_automations(kind),
+            takes_all_cores=True,
+        )
+        for name, kind in zip(AUTOMATIONS_BESIDE, ("busy", ""), strict=True)
+    ),
 )
 
 
@@ -162,4 +204,4 @@ _SECURE = (
     _in_http2(GRANIAN_HTTP2, command.secure(command.granian_asgi, "--ssl-certificate", "--ssl-keyfile")),
 )
 
-SERVERS: tuple[Server, ...] = _PLAIN + _MANY + _SECURE
+SERVERS: tuple[Server, ...] = _PLAIN + _MANY + _AUTOMATIONS + _SECURE

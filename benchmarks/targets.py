@@ -115,6 +115,21 @@ TARGETS: tuple[Target, ...] = (
         "x",
         _ratio(cases.WORKERS, servers.DUCK_WORKERS[1], servers.DUCK_WORKERS[0]),
     ),
+    *(
+        target
+        for name in servers.AUTOMATIONS_DUE
+        for target in (
+            Target(f"longest delay of 10,000: {name}", 1000.0, "ms", _value(cases.DUE, name, Metric.LATE), False),
+            Target(f"longest reactor pause: {name}", 20.0, "ms", _value(cases.DUE, name, Metric.PAUSE), False),
+        )
+    ),
+    Target(
+        "p99 of page beside a busy automation, over p99 without",
+        1.0,
+        "x",
+        _ratio(cases.BESIDE, *servers.AUTOMATIONS_BESIDE, Metric.P99),
+        False,
+    ),
     Target("HTTPS hello, over plain hello", 0.75, "x", _ratio(cases.HTTPS_HELLO, DUCK_HTTPS, DUCK)),
     Target("HTTPS hello, over granian", 1.0, "x", _ratio(cases.HTTPS_HELLO, DUCK_HTTPS, GRANIAN_HTTPS)),
     Target(

@@ -13,10 +13,10 @@ class ApplicationError(Exception):
     """The App cannot be made, started or used as asked; the root of all errors of duck_tx."""
 
 
-class SettingsError(ApplicationError):
-    """One or more settings cannot be used.
+class _Listed(ApplicationError):
+    """An error of one or more problems.
 
-    :param problems: one line for each, all that were found, so that nobody mends a file key by key.
+    :param problems: one line for each, all that were found, so that nobody mends them one by one.
     :raises ValueError: if there is no problem to report.
     """
 
@@ -25,12 +25,20 @@ class SettingsError(ApplicationError):
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         if not self.problems:
-            raise ValueError("a SettingsError needs at least one problem")
+            raise ValueError(f"a {type(self).__name__} needs at least one problem")
         # The single argument keeps copy and pickle working: they call the class again with ``args``.
         super().__init__(self.problems)
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+class SettingsError(_Listed):
+    """One or more settings cannot be used."""
+
+
+class AutomationError(_Listed):
+    """One or more automations cannot be used; each problem begins with the file and line where it is."""
 
 
 class PortError(ApplicationError):

@@ -7,6 +7,7 @@ from duck_tx.settings.load import Loaded, load, override
 from duck_tx.settings.options import OPTIONS, Option
 from duck_tx.settings.schema import (
     AcmeSettings,
+    AutomationSettings,
     CertificateSettings,
     ContentSettings,
     GatewaySettings,
@@ -24,6 +25,7 @@ from duck_tx.settings.schema import (
 __all__ = [
     "OPTIONS",
     "AcmeSettings",
+    "AutomationSettings",
     "CertificateSettings",
     "ContentSettings",
     "GatewaySettings",

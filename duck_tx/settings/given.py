@@ -80,10 +80,11 @@ class Given:
         empty = ""
         if self.field.is_nullable:
             empty = ", or empty for none" if self.is_text else ", or leave it out for none"
-        return f"{self._wrong_table() or f'{self.shown}: not accepted'}; give {self.field.accepted}{empty}"
+        return self._wrong_table() or f"{self.shown}: not accepted; give {self.field.accepted}{empty}"
 
     def _wrong_table(self) -> str:
-        """The first wrong one in a list of tables, counted from 0, with its fault; empty if there is none."""
+        """The first wrong one in a list of tables, counted from 0, with its fault, and what would be right; empty if
+        there is none."""
         struct = self.field.table
         if struct is None:
             return ""
@@ -92,9 +93,10 @@ class Given:
         except ValueError:
             return ""
         for number, table in enumerate(tables if isinstance(tables, list) else ()):
-            wrong = fault(struct, table)
+            wrong, key = fault(struct, table)
             if wrong:
-                return f"{self.field.key}[{number}] = {shown_value(table)} ({self.source}): {wrong}"
+                accepted = {column.name: column.accepted for column in self.field.columns}.get(key, self.field.accepted)
+                return f"{self.field.key}[{number}] = {shown_value(table)} ({self.source}): {wrong}; give {accepted}"
         return ""
 
 

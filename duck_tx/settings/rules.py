@@ -6,6 +6,7 @@ A rule looks at settings whose types are right, and says what is wrong and how t
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -138,6 +139,17 @@ def _wildcards(settings: Settings) -> str | None:
     return None
 
 
+def _forking(settings: Settings) -> str | None:
+    server = settings.server
+    if not server.preload:
+        return None
+    if not server.force_worker_processes:
+        return "there are no worker processes to fork; turn server.force_worker_processes on (--processes)"
+    if not hasattr(os, "pidfd_open"):
+        return "processes can be forked safely on Linux alone; leave server.preload off"
+    return None
+
+
 def _response(settings: Settings) -> str | None:
     gateway = settings.gateway
     if 0 < gateway.response_spool < gateway.response_memory:
@@ -160,6 +172,7 @@ def _sidecars(settings: Settings) -> str | None:
 RULES: tuple[Rule, ...] = (
     Rule(("server.addr",), _addr),
     Rule(("server.addr", "server.uses_ipv6"), _ipv6),
+    Rule(("server.force_worker_processes", "server.preload"), _forking),
     Rule(("proxy.trusted",), _trusted),
     Rule(("gateway.commands_on_startup",), _commands),
     Rule(("http.max_header_line", "http.max_header_block"), _header_line),

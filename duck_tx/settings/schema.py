@@ -17,6 +17,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from duck_tx.settings.sections.automations import AutomationSettings
 from duck_tx.settings.sections.content import ContentSettings
 from duck_tx.settings.sections.gateway import GatewaySettings
 from duck_tx.settings.sections.http import HttpSettings
@@ -30,6 +31,7 @@ from duck_tx.settings.sections.sidecars import SidecarSettings
 
 __all__ = [
     "AcmeSettings",
+    "AutomationSettings",
     "CertificateSettings",
     "ContentSettings",
     "GatewaySettings",
@@ -55,6 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     content: ContentSettings = field(default_factory=ContentSettings)
+    automations: AutomationSettings = field(default_factory=AutomationSettings)
     log: LogSettings = field(default_factory=LogSettings)
     reload: ReloadSettings = field(default_factory=ReloadSettings)
     sidecars: Annotated[

@@ -23,17 +23,17 @@ def plain(table: object) -> object:
         raise ValueError(str(error)) from error
 
 
-def fault(struct: type[msgspec.Struct], table: object) -> str:
-    """What is wrong with a plain table that is meant for ``struct``; empty if nothing is."""
+def fault(struct: type[msgspec.Struct], table: object) -> tuple[str, str]:
+    """What is wrong with a plain table that is meant for ``struct``, and the key whose value it is, or empty."""
     if not isinstance(table, Mapping):
-        return "this is no table"
+        return "this is no table", ""
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     for name, value in table.items():
         if name not in fields:
-            return f"there is no such key as {toml_key(name)} in it"
+            return f"there is no such key as {toml_key(name)} in it", ""
         try:
             msgspec.convert(value, fields[name].type)
         except msgspec.ValidationError:
-            return f"{name} = {toml_value(value)} is not accepted"
+            return f"{name} = {toml_value(value)} is not accepted", name
     missing = [name for name, field in fields.items() if field.required and name not in table]
-    return f"{missing[0]} is missing" if missing else ""
+    return f"{missing[0]} is missing" if missing else "", ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
-from duck_tx.process.promise import follow, settled
+from duck_tx.promise import follow, settled
 from tests.case import UnitTestCase
 
 

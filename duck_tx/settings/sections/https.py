@@ -74,8 +74,8 @@ class CertificateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     :ivar private_key: as `https.private_key`; None: it stands in ``certfile`` as well.
     """
 
-    certfile: PathName
-    private_key: PathName | None = None
+    certfile: Annotated[PathName, Meta(extra=PATH_WORDS)]
+    private_key: Annotated[PathName | None, Meta(extra=PATH_WORDS)] = None
 
 
 class HttpsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,7 +18,11 @@ class ReloadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = None
     browser: Annotated[
-        bool, Meta(description="Have pages refresh themselves: a small script is added to HTML responses.")
+        bool,
+        Meta(
+            description="Have pages refresh themselves: a small script is added to HTML responses, where `server.debug`"
+            " or Django's DEBUG is on."
+        ),
     ] = True
     polling: Annotated[
         bool,

@@ -60,6 +60,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         bool,
         Meta(description="Serve in worker processes, as many as `workers` says, by default one for each processor."),
     ] = False
+    preload: Annotated[
+        bool,
+        Meta(
+            description="Load the project once, in a process of its own from which worker processes are forked: they"
+            " share its memory, and start at once (Linux)."
+        ),
+    ] = False
     worker_timeout: Annotated[
         float,
         Meta(

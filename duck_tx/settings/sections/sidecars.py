@@ -22,7 +22,7 @@ class SidecarSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(
             description="The program and its arguments, as they are; no shell reads them.",
             min_length=1,
-            extra={"accepted": "a list of text, not empty"},
+            extra={"accepted": "a list of text, at least the name of a program"},
         ),
     ]
     name: Annotated[

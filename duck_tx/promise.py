@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 __all__ = ["follow", "settled"]
+
+T = TypeVar("T")
 
 
 async def settled(outcome: Any) -> Any:
@@ -18,12 +20,12 @@ async def settled(outcome: Any) -> Any:
     return outcome
 
 
-def follow(shared: Deferred[None]) -> Deferred[None]:
+def follow(shared: Deferred[T]) -> Deferred[T]:
     """A Deferred for one more who waits for ``shared``: it ends in the same way, and may be cancelled without harm to
     the others."""
-    follower: Deferred[None] = Deferred()
+    follower: Deferred[T] = Deferred()
 
-    def tell(result: Failure | None) -> Failure | None:
+    def tell(result: T | Failure) -> T | Failure:
         if not follower.called:
             follower.callback(result)
         return result

@@ -6,14 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from duck_tx.https.acme.lock import only_one
+from duck_tx.lock import only_one
 from tests.case import UnitTestCase
 from tests.integration.server import CHECKOUT, wait_until
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from duck_tx.https.acme.lock import only_one
+from duck_tx.lock import only_one
 with only_one(Path(sys.argv[1])) as is_first:
     print(is_first, flush=True)
     time.sleep(60)

@@ -1,0 +1,1 @@
+"""Automations: jobs that run at their times, once each, and what became of them."""
