@@ -21,14 +21,15 @@ from duck_tx import uris
 from duck_tx.errors import ApplicationError
 from duck_tx.facts import Facts
 from duck_tx.life import Life
+from duck_tx.parts import Parts
 from duck_tx.place import state_directory
 from duck_tx.process import age, signals, trial
 from duck_tx.process.check import tell
 from duck_tx.process.hook import Hook
 from duck_tx.process.inherited import inherited
-from duck_tx.process.promise import settled
 from duck_tx.process.signals import Handler
 from duck_tx.process.title import set_title
+from duck_tx.promise import settled
 from duck_tx.report import banner, metadata, ready_line, status_line
 from duck_tx.restart import Restart, look, own_environment
 from duck_tx.settings import Settings, load, override
@@ -40,7 +41,7 @@ __all__ = ["App"]
 _log = Logger()
 
 
-class App(Facts):
+class App(Parts, Facts):
     """A Django site and everything that serves it, in one tree of services.
 
     It holds no logic of its own: each member reads or calls one service of the tree.
@@ -97,7 +98,8 @@ class App(Facts):
     ) -> None:
         self._claim()
         try:
-            if age.VARIABLE in os.environ:
+            is_next = age.VARIABLE in os.environ
+            if is_next:
                 signals.free(signal.SIGUSR1)
             age.began()
             next_environ, tried = own_environment(os.environ), os.environ.pop(trial.VARIABLE, "")
@@ -144,6 +146,7 @@ class App(Facts):
                 verbs=None if disable_ipc_handler or tried else verbs(self),
                 skip_setup=skip_setup,
                 hang_up=None if disable_ipc_handler else self._hang_up,
+                is_next=is_next,
             )
             if tried:
                 self._tree.service = trial.Attempt(tried, partial(look, self._tree))
@@ -156,6 +159,7 @@ class App(Facts):
             raise
 
     def _claim(self) -> None:
+        """Be the one that lives."""
         living = App.get_main_app()
         if living is not None and living is not self:
             # One that was dropped and never ran may still wait for the collector.
@@ -234,17 +238,18 @@ class App(Facts):
         self._tree.access_log.closes = close_log_file
         return self._life.stop(ends=not no_exit)
 
-    def restart(self) -> Deferred[None]:
+    def restart(self) -> Deferred[tuple[str, ...]]:
         """Load code and settings anew without losing a request.
 
         They are tried first.  Where this process serves, this fires when they have been, and then the process begins
         again under the same number; where workers do, when all of them are new.
 
+        :return: the keys of settings that were changed, and will be as set only after a stop and a start.
         :raises ApplicationError: with all that is wrong with them, by way of the Deferred; the old code serves on.
         """
         if self._tree.reloader is not None:
             self._tree.reloader.restart()
-            return succeed(None)
+            return succeed(())
         return self._restart.begin()
 
     def _hang_up(self, earlier: Handler | None) -> None:
@@ -257,81 +262,10 @@ class App(Facts):
         self._restart.give_up()
         self._life.interrupted(number, earlier)
 
-    def start_ducksight_reloader(self) -> Deferred[None]:
-        """Watch the files of the pages and refresh the browsers, below a monitor (``--reload``)."""
-        return self._start("reloader") if self._tree.reloader is not None else succeed(None)
-
-    def start_server(self) -> Deferred[None]:
-        """Bind and listen, if that is not done; fires when the port accepts."""
-        return self._start("server")
-
-    def start_django_server(self) -> Deferred[None]:
-        """Load Django, if it is enabled and not loaded; fires when it answers."""
-        return self._start("django") if self.settings.gateway.enabled else succeed(None)
-
-    def start_force_https_server(self, log_message: bool = True) -> Deferred[None]:
-        """Start the redirect site, if there is to be one; fires when its port accepts.
-
-        :param log_message: say so in the log.
-        """
-        https = self.settings.https
-        if not (https.is_on and https.force):
-            return succeed(None)
-        if log_message:
-            _log.info("redirecting to HTTPS from port {port}", port=https.redirect_port)
-        return self._start("force-https")
-
-    def _start(self, name: str) -> Deferred[None]:
-        self._claim()
-        return self._tree.service.start_child(self._tree.part(name))
-
-    def stop_servers(
-        self, stop_force_https_server: bool = True, log_to_console: bool = True, wait: bool = True
-    ) -> Deferred[None]:
-        """Stop the public server, then Django; what else there is stays up.
-
-        :param stop_force_https_server: the redirect site too, before them.
-        :param wait: fire when both are down, not at once.
-        """
-        if log_to_console:
-            _log.info("stopping the servers")
-        stopped = Deferred.fromCoroutine(self._stop_servers(stop_force_https_server))
-        return stopped if wait else succeed(None)
-
-    async def _stop_servers(self, with_redirect: bool) -> None:
-        if with_redirect and self.settings.https.force:
-            await self._tree.service.stop_child(self._tree.part("force-https"))
-        await self._tree.service.stop_child("server")
-        if self.settings.gateway.enabled:
-            await self._tree.service.stop_child(self._tree.part("django"))
-
-    @staticmethod
-    def start_background_workers(
-        application: App,
-        start_request_handling_threadpool_manager: bool,
-        start_request_handling_eventloop_manager: bool,
-        start_component_threadpool_manager: bool = True,
-        start_automations_eventloop_manager: bool = False,
-        recreate_managers: bool = False,
-    ) -> None:
-        """See that ``application`` has its gateway threads.
-
-        They come with Django, so there is something to do only where they shall be new.  The other flags are for parts
-        that this version does not have.
-
-        :param recreate_managers: take new threads; the old ones finish what they have.
-        """
-        if start_request_handling_threadpool_manager and recreate_managers:
-            application.tree.gateway.renew_threads()
-
     def register_signals(self) -> None:
         """Have SIGINT and SIGTERM stop the App, and SIGHUP restart it, through the reactor; earlier handlers are put
         back on stop."""
         self._tree.signals.take()
-
-    def handle_ipc_messages(self) -> Deferred[None]:
-        """Serve the control socket, if there is to be one; fires when it listens."""
-        return self._start("control") if self._tree.control is not None else succeed(None)
 
     def handle_signal(self, sig: int, frame: FrameType | None) -> None:
         """What is registered for signals: leaves the work to the reactor."""

@@ -105,8 +105,8 @@ class Facts:
             "duck-server": self._ended("server"),
             "django": self._ended("django"),
             "force-https": self._ended("force-https"),
-            "automations": None,
+            "automations": self._ended("automations"),
         }
 
     def _ended(self, name: str) -> Future[None] | None:
-        return self._tree.service.ended(self._tree.part(name))
+        return self._tree.ended(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -137,6 +138,10 @@ class Life:
 
     def interrupted(self, number: signal.Signals, earlier: Handler | None) -> None:
         """SIGINT or SIGTERM: the first stops with grace, a SIGINT after it at once."""
+        if self._is_succeeded:
+            # It was on its way when the tree was down.  Who follows has taken the signals over by now.
+            os.kill(os.getpid(), number)
+            return
         self._interrupts += 1
         self._successor = None
         if self._interrupts == 1:

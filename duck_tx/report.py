@@ -104,6 +104,7 @@ def metadata(app: Subject) -> Mapping[str, object]:
         "pid": os.getpid(),
         "threads": threads(app.settings),
         "workers": 1 if app.tree.workers is None else app.tree.workers.count,
+        "automations": _automations(app),
         "project": None if project is None else project.wsgi or project.settings_module,
         "started": round(began(), 3),
         "versions": {
@@ -113,6 +114,15 @@ def metadata(app: Subject) -> Mapping[str, object]:
             "python": platform.python_version(),
         },
     }
+
+
+def _automations(app: Subject) -> dict[str, object] | None:
+    """The process that runs them; ``None`` where there is nothing to run."""
+    if app.tree.solo is None:
+        here = app.tree.serving.automations
+        return {"pid": os.getpid(), "state": "ready"} if here is not None and here.automations else None
+    about = app.tree.solo.describe()
+    return None if about is None else {"pid": about["pid"], "state": about["state"]}
 
 
 def _django(app: Subject) -> str:

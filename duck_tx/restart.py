@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from duck_tx.automating import look as look_at_automations
 from duck_tx.errors import ApplicationError
 from duck_tx.life import Life
 from duck_tx.process import age, trial
@@ -24,8 +26,10 @@ from duck_tx.process.child import environ_of_child
 from duck_tx.process.endpoint import endpoints
 from duck_tx.process.exit import exit_through
 from duck_tx.process.inherited import named, without
-from duck_tx.process.promise import follow
 from duck_tx.process.reexec import reexec, within
+from duck_tx.process.roll import HalfRestarted
+from duck_tx.promise import follow
+from duck_tx.serving import processes
 from duck_tx.settings import Settings, override
 from duck_tx.settings.fields import FIELDS
 from duck_tx.tree import Tree
@@ -50,6 +54,7 @@ _OF_WORKERS = frozenset(
         "server.max_memory",
         "server.max_requests",
         "server.max_requests_jitter",
+        "server.preload",
         "server.worker_timeout",
     }
 )
@@ -81,16 +86,23 @@ def ports_kept(old: Settings, new: Settings) -> list[str]:
     return [name for name, endpoint in endpoints(new).items() if earlier.get(name) == endpoint]
 
 
-def look(tree: Tree, ports: frozenset[str]) -> None:
-    """What a trial does: check and load what ``tree`` would serve.
+def look(tree: Tree, ports: frozenset[str], emit: Callable[[str], object]) -> None:
+    """What a trial does: check and load what ``tree`` would serve, and if all is well, run its startup commands.
 
     :param ports: those that need no look.
+    :param emit: gets what the startup commands print, line by line.
     :raises ApplicationError: with all that is wrong.
     """
     if not tree.settings.server.no_checks:
         run_checks(tree.checks(ports))
-    if tree.project is not None:
-        tree.gateway.try_out()
+    automations = partial(look_at_automations, tree.settings, tree.state_directory)
+    # On a thread, as at any start: where an event loop runs, Django refuses the database.  Nobody else needs this one
+    # meanwhile.
+    with ThreadPoolExecutor(1, "duck-load") as thread:
+        if tree.project is None:
+            thread.submit(automations).result()
+        else:
+            thread.submit(tree.gateway.try_out, emit, automations).result()
 
 
 class Restart:
@@ -120,25 +132,37 @@ class Restart:
         self._environ = environ
         self._directory = directory
         self._reload = reload
-        self._trying: Deferred[None] | None = None
+        self._workers_set = processes(tree.settings)
+        self._trying: Deferred[tuple[str, ...]] | None = None
         self._going: Deferred[None] | None = None
         self._has_given_up = False
 
-    def begin(self) -> Deferred[None]:
+    def begin(self) -> Deferred[tuple[str, ...]]:
         """Restart.  Where this process serves, this fires when the new code has been tried, and it is about to end;
         where workers do, when they are all new.
 
+        :return: the keys of settings that were changed, and will be as set only after a stop and a start.
         :raises ApplicationError: with the lines that say why not, by way of the Deferred; the old code serves on then.
+        :raises HalfRestarted: the same way, if some workers have the new code, and others still the old.
         """
         if any(doing is not None and not doing.called for doing in (self._trying, self._going)):
             return fail(ApplicationError("a restart is under way already.")).addErrback(_say)
         self._has_given_up = False
         trying = self._trying = Deferred.fromCoroutine(self._begin())
-        trying.addErrback(_say).addErrback(_say_that_the_old_serves)
+        trying.addErrback(self._not_restarted)
         # Whoever waits may leave; the restart goes on.
         follower = follow(trying)
-        trying.addErrback(lambda failure: None)
+        trying.addErrback(lambda failure: ())
         return follower
+
+    def _not_restarted(self, failure: Failure) -> Failure:
+        if self._has_given_up:
+            _log.info("not restarted: the server stops")
+            return failure
+        _say(failure)
+        if not failure.check(HalfRestarted):
+            _log.warn("not restarted: the old code serves on")
+        return failure
 
     def give_up(self) -> None:
         """There is going to be a stop."""
@@ -149,7 +173,7 @@ class Restart:
         if self._tree.notify is not None:
             self._tree.notify.stop_instead()
 
-    async def _begin(self) -> None:
+    async def _begin(self) -> tuple[str, ...]:
         if self._life.is_guest or not (self._life.is_host or runner_of(sys.modules)):
             raise ApplicationError(
                 "only a process of its own can be restarted: one of twistd, twist, python -m duck_tx or App.run()."
@@ -162,10 +186,10 @@ class Restart:
         try:
             fresh = self._reload()
             if self._tree.workers is not None:
-                await self._roll(fresh)
+                waiting = await self._roll(fresh)
                 if told is not None:
                     told.say_ready()
-                return
+                return waiting
             line = self._line()
             next_life = again(line, self._table(line))
             _check_log(next_life.log)
@@ -179,6 +203,7 @@ class Restart:
             raise
         self._going = Deferred.fromCoroutine(self._go(next_life, kept))
         self._going.addErrback(lambda failure: _log.failure("the restart failed", failure=failure))
+        return ()
 
     def _line(self) -> CommandLine:
         runner = "" if self._life.is_host else runner_of(sys.modules)
@@ -204,6 +229,9 @@ class Restart:
         # The port accepts meanwhile, so that nobody waits for those who take long.
         going = [each.let_go() for each in services.values()]
         going.append(tree.gateway.let_go(tree.settings.server.grace))
+        if tree.serving.automations is not None:
+            # The next life begins what is due from now on.
+            going.append(tree.serving.automations.let_go(tree.settings.server.grace))
         try:
             await gatherResults([Deferred.fromCoroutine(each) for each in going], consumeErrors=True)
         except Exception:
@@ -216,8 +244,8 @@ class Restart:
         # No longer an object that closes it when the interpreter lets go of everything.
         numbers = {name: sock.detach() for name, sock in sockets.items() if sock is not None}
         environ = {**self._environ, **named(numbers), **age.stamped()}
-        # Until the next life has handlers, these would be the end of it.
-        tree.signals.ignore_later(signal.SIGHUP, signal.SIGUSR1)
+        # Until the next life has handlers, these would end or suspend it.
+        tree.signals.ignore_later(signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
         with suppress(CancelledError):
             await self._life.replace(partial(self._turn, next_life, environ, list(numbers.values())))
         if self._has_given_up:
@@ -225,30 +253,42 @@ class Restart:
                 os.close(number)
 
     def _turn(self, next_life: Again, environ: Mapping[str, str], descriptors: list[int]) -> None:
-        act = reexec(next_life, environ, descriptors)
+        # A program of one's own may start others before it makes its App: those would hold signals back for good.
+        is_own = self._life.is_host and getattr(sys.modules["__main__"], "__package__", None) != "duck_tx"
+        act = reexec(next_life, environ, descriptors, holds=not is_own)
         exit_through(act)
         self._reactor.addSystemEventTrigger("after", "shutdown", within, _THREADS_END, act)
 
-    async def _roll(self, fresh: Settings) -> None:
-        workers = self._tree.workers
-        assert workers is not None
-        different = changed(self._tree.settings, fresh)
-        waiting = [key for key in different if key.startswith(_OF_MAIN) and key not in _OF_WORKERS]
+    async def _roll(self, fresh: Settings) -> tuple[str, ...]:
+        workers, solo = self._tree.workers, self._tree.solo
+        assert workers is not None and solo is not None
+        count = processes(fresh)
+        waiting = [
+            key
+            for key in changed(self._tree.settings, fresh)
+            if key.startswith(_OF_MAIN) and key not in _OF_WORKERS and not (count and key == "server.workers")
+        ]
         if waiting:
             _log.warn("restarting: {keys} will be as set after a stop and a start", keys=", ".join(waiting))
+        _log.info("restarting: one worker after the other is replaced by one with the new code")
         as_before = {key: _value(self._tree.settings, key) for key in waiting}
-        await workers.roll(override(fresh, as_before, "the main process").settings)
+        settings = override(fresh, as_before, "the main process").settings
+        await solo.roll(settings, lambda runs_commands: workers.roll(settings, runs_commands=runs_commands))
+        if count and count != self._workers_set:
+            # Otherwise there may be another number by now, which somebody has asked for since.
+            self._workers_set = count
+            await workers.resize(count)
         _log.info("restarted: the workers serve the new code")
+        # This process has not begun again, so what it keeps in the state directory is as old as it.
+        if self._tree.control is not None:
+            self._tree.control.renew()
+        self._tree.meta.renew()
+        return tuple(waiting)
 
 
 def _say(failure: Failure) -> Failure:
     if isinstance(failure.value, ApplicationError):
         tell(failure.value)
-    return failure
-
-
-def _say_that_the_old_serves(failure: Failure) -> Failure:
-    _log.warn("not restarted: the old code serves on")
     return failure
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,9 +36,10 @@ from duck_tx.proxy.resource import ReverseProxy
 from duck_tx.settings import HttpSettings, Settings
 
 if TYPE_CHECKING:
+    from duck_tx.automations.service import AutomationService
     from duck_tx.secure import Secure
 
-__all__ = ["Form", "Serving", "processes", "threads"]
+__all__ = ["Form", "Serving", "found", "processes", "threads"]
 
 _JOIN_AT_LEAST = 0.5
 """Seconds for threads to end, even where the grace is over."""
@@ -48,12 +50,16 @@ class Form:
     """Which process this is.
 
     :ivar is_worker: one of several that serve together.
+    :ivar serves: it answers requests; otherwise automations are all that it has.
+    :ivar runs_automations: it runs them, if it is no worker and they are on.
     :ivar turns: in which these accept connections.
     :ivar runs_commands: the startup commands are for this one to run.
     :ivar skip_setup: Django has been set up by the embedding program.
     """
 
     is_worker: bool = False
+    serves: bool = True
+    runs_automations: bool = True
     turns: Turns | None = None
     runs_commands: bool = True
     skip_setup: bool = False
@@ -63,6 +69,7 @@ class Serving:
     """The services that answer requests.  Making it opens nothing.
 
     :ivar was_development: what another process has said of the project, for one that does not load it.
+    :ivar automations: runs them in this process; ``None`` where that is not its part, or they are off.
     :ivar mounts: resources of the server's own, by the raw prefix of their paths.
 
     :param settings: what to serve.
@@ -83,7 +90,7 @@ class Serving:
         self.mounts: dict[bytes, IResource] = {}
         self.access_log = AccessLogService(settings.log, reactor)
         self.secure: Secure | None = None
-        if settings.https.is_on:
+        if settings.https.is_on and form.serves:
             from duck_tx.secure import Secure
 
             self.secure = Secure(settings, reactor, self.state_directory, self.is_development, follows=form.is_worker)
@@ -108,12 +115,30 @@ class Serving:
             else msgspec.structs.replace(settings.gateway, commands_on_startup=()),
             self._prepare,
             self._loaded,
-            lambda: max(self.server.grace_left, _JOIN_AT_LEAST),
-            threads=threads(settings),
+            self._patience,
+            threads=threads(settings) if form.serves else 0,
             use_finders=settings.server.debug,
             skip_setup=form.skip_setup,
             multiprocess=form.is_worker,
         )
+        runs_automations = form.runs_automations and not form.is_worker and settings.automations.enabled
+        self.automations = self._automations() if runs_automations else None
+
+    def _automations(self) -> AutomationService:
+        from duck_tx.automating import automation_service
+
+        return automation_service(
+            self.settings,
+            self._reactor,
+            self.project,
+            self.state_directory,
+            is_loaded=lambda: self.project is None or self.gateway.project is not None,
+            patience=self._patience,
+        )
+
+    def _patience(self) -> float:
+        """Seconds that what works behind the server has left of its grace."""
+        return max(self.server.grace_left, _JOIN_AT_LEAST)
 
     @property
     def redirect(self) -> ServerService | None:
@@ -130,17 +155,24 @@ class Serving:
 
     def services(self) -> Iterator[tuple[str, Service]]:
         """What has to run, in this order."""
-        yield "access log", self.access_log
+        if self._form.serves:
+            yield "access log", self.access_log
         if self.project is not None:
             yield "django", self.gateway
+        if self.automations is not None:
+            yield "automations", self.automations
         if self.secure is not None:
             yield "certificates", self.secure.certificates
-        yield from self.ports.items()
+        if self._form.serves:
+            yield from self.ports.items()
 
     def announce_stop(self) -> None:
-        """Have every answer from now on say that its connection closes."""
+        """Have every answer from now on say that its connection closes, and no automation begin any more."""
         for port in self.ports.values():
             port.announce_stop()
+        if self.automations is not None:
+            # Else those that begin while requests are finished would have what is left of the grace.
+            self.automations.hold()
 
     def is_development(self) -> bool:
         """Whether the project is still being worked on, as far as that is known here."""
@@ -185,14 +217,10 @@ class Serving:
 
     def _prepare(self) -> tuple[Project, list[str]]:
         """On a thread, before the project is loaded: the project, and the commands that it needs first."""
-        project = self.project
-        assert project is not None
-        if project.kind != "welcome":
-            return project, []
-        server = self.settings.server
-        hosts = [name for name in (server.addr, server.domain) if name]
-        commands = welcome.prepare(make_state_directory(self.state_directory), hosts)
-        return project, commands if self._form.runs_commands else []
+        assert self.project is not None
+        project, commands = found(self.settings, self.project, self.state_directory)
+        is_one_of_several = self._form.is_worker or not self._form.serves
+        return project, commands if self._form.runs_commands or not is_one_of_several else []
 
     def _loaded(self, project: LoadedProject, gateway: WSGIResource) -> None:
         """The project is there: put its files and its pages where requests will look for them."""
@@ -220,6 +248,17 @@ class Serving:
             untrusted=mount.untrusted,
             fallback=pages,
         )
+
+
+def found(settings: Settings, project: Project, directory: Path) -> tuple[Project, list[str]]:
+    """Make what a project needs before it is loaded: the project, and the commands that it needs too.
+
+    :param directory: the state directory.
+    """
+    if project.kind != "welcome":
+        return project, []
+    hosts = [name for name in (settings.server.addr, settings.server.domain) if name]
+    return project, welcome.prepare(make_state_directory(directory), hosts)
 
 
 def threads(settings: Settings) -> int:

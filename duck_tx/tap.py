@@ -20,6 +20,7 @@ from duck_tx.app import App
 from duck_tx.errors import ApplicationError
 from duck_tx.process import age, trial
 from duck_tx.process.inherited import inherited
+from duck_tx.process.log import keep_zone, zone
 from duck_tx.settings import OPTIONS, Loaded, Settings, as_text, load
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ def _repeatable(name: str, text: str) -> Any:
 def makeService(options: Options) -> MultiService:
     """The service tree that ``options`` ask for."""
     globalLogPublisher.addObserver(_hush_plugin_cache)
+    zone()
+    globalLogPublisher.addObserver(_keep_zone)
     try:
         monitor = monitor_of(options)
         if monitor is not None:
@@ -182,8 +185,9 @@ def app_of(options: Options) -> App:
         return App(settings=settings, reload_settings=read)
     stand_by(link)
     # Those of this moment: it may have taken a while.
-    app = App(settings=settings_below(read()), reload_settings=read)
-    equip(app.tree, reactor, link, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    given = read()
+    app = App(settings=settings_below(given), reload_settings=read)
+    equip(app.tree, reactor, link, lambda: os.kill(os.getpid(), signal.SIGTERM), debug=given.server.debug)
     return app
 
 
@@ -225,6 +229,15 @@ def refuse(error: ApplicationError) -> NoReturn:
     for line in str(error).splitlines():
         print(f"duck: {line}", file=sys.stderr)
     raise SystemExit(1)
+
+
+@provider(ILogObserver)
+def _keep_zone(event: LogEvent) -> None:
+    """``twistd`` begins to log after the service has been made, and says so: that is the moment to see to its lines.
+
+    It stays where it is then: the one behind an observer that goes away would miss what is being logged.
+    """
+    keep_zone()
 
 
 @provider(ILogObserver)

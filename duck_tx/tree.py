@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Container, Mapping
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from duck_tx.errors import ApplicationError
 from duck_tx.http.service import ServerService
@@ -27,7 +29,9 @@ from duck_tx.process.reaper import ReaperService, is_init
 from duck_tx.process.sequence import Sequence
 from duck_tx.process.sidecars import SidecarService
 from duck_tx.process.signals import Action, Handler, SignalService
+from duck_tx.process.solo import SoloService
 from duck_tx.process.workers import WorkerService
+from duck_tx.promise import settled
 from duck_tx.serving import Form, Serving, processes
 from duck_tx.settings import Settings
 
@@ -35,6 +39,10 @@ if TYPE_CHECKING:
     from duck_tx.reload.service import ReloaderService
 
 __all__ = ["Tree"]
+
+_log = Logger()
+
+_OF_WORKERS = ("server", "django", "force-https")
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -49,6 +57,7 @@ class Tree:
     :ivar serving: what answers requests.  Where workers do, it is not started: its ports are bound and its certificates
         read, and the rest is there for those who ask what there is.
     :ivar workers: the worker processes, ``None`` where this process serves.
+    :ivar solo: the process that runs the automations then.
     :ivar reloader: starts this process anew when a file is edited, where there is a monitor above it.
     :param settings: what to run.
     :param reactor: where.
@@ -64,6 +73,8 @@ class Tree:
     :param verbs: what can be asked over the control socket; ``None``: there is none.
     :param skip_setup: Django has been set up by the embedding program.
     :param hang_up: called on SIGHUP with the earlier handler; ``None``: that signal is left alone.
+    :param is_next: this process was restarted, so its startup commands have been run by the trial, and signals may have
+        been held since.
     :raises ApplicationError: if there is no such project.
     """
 
@@ -86,6 +97,7 @@ class Tree:
         verbs: Mapping[str, Verb] | None = None,
         skip_setup: bool = False,
         hang_up: Action | None = None,
+        is_next: bool = False,
     ) -> None:
         self.settings = settings
         self._reactor = reactor
@@ -94,17 +106,24 @@ class Tree:
                 "worker processes set Django up for themselves: leave skip_setup or force_worker_processes off."
             )
         self.sockets = InheritedSockets(sockets, endpoints(settings))
-        self.serving = Serving(settings, reactor, self.sockets, Form(skip_setup=skip_setup))
+        count = processes(settings)
+        form = Form(skip_setup=skip_setup, runs_commands=not is_next, runs_automations=not count)
+        self.serving = Serving(settings, reactor, self.sockets, form)
         self.project, self.state_directory = self.serving.project, self.serving.state_directory
         self.access_log, self.gateway = self.serving.access_log, self.serving.gateway
         self.site, self.server, self.secure = self.serving.site, self.serving.server, self.serving.secure
-        self.workers = self._workers(processes(settings))
+        # The startup commands are for the first process that loads the project.
+        has_solo = bool(count) and settings.automations.enabled
+        self.solo = self._solo(runs_commands=not is_next) if count else None
+        self.workers = self._workers(count, runs_commands=not (is_next or has_solo))
         if self.secure is not None:
             self.secure.lead(self.workers)
         self.meta = MetaService(self.state_directory, describe)
         self.early_sidecars, self.late_sidecars = self._sidecars("before"), self._sidecars("after")
 
-        self.signals = SignalService(reactor, self._actions(interrupt, hang_up), at_start=takes_signals)
+        self.signals = SignalService(
+            reactor, self._actions(interrupt, hang_up), at_start=takes_signals, lets_in=is_next
+        )
         self.log = LogService(reactor)
         self.control: ControlService | None = None
         if verbs is not None:
@@ -125,6 +144,7 @@ class Tree:
             for name, service in self.serving.services():
                 self._add(name, service)
         else:
+            self._add("automations", self.solo)
             self._add("server", self.workers)
             if self.secure is not None:
                 # Up as soon as a worker has loaded the project, and no later than here.
@@ -134,7 +154,7 @@ class Tree:
         self._add("metadata", self.meta)
         if self.late_sidecars is not None:
             self._add("late sidecars", self.late_sidecars)
-        self._add("hooks", HookService(up, down, reactor, settings.server.grace))
+        self._add("hooks", HookService(up, partial(self._going_down, down), reactor, settings.server.grace))
         self.notify: NotifyService | None = None
         if notify_address(environ) is not None:
             self.notify = NotifyService(reactor, environ, status=status)
@@ -144,7 +164,7 @@ class Tree:
         service.setName(name)
         service.setServiceParent(self.service)
 
-    def _workers(self, count: int) -> WorkerService | None:
+    def _workers(self, count: int, *, runs_commands: bool) -> WorkerService | None:
         """So many processes that serve; ``None`` where this one does."""
         if not count:
             return None
@@ -157,7 +177,27 @@ class Tree:
             shared=[name for name in ports if name in self.sockets],
             loaded=self._loaded_elsewhere,
             environ=os.environ,
+            resized=lambda: self.meta.renew(),
+            runs_commands=runs_commands,
         )
+
+    def _solo(self, *, runs_commands: bool) -> SoloService:
+        """The process that runs the automations, where workers serve."""
+        return SoloService(
+            self._reactor,
+            self.settings,
+            environ=os.environ,
+            changed=lambda: self.meta.renew(),
+            runs_commands=runs_commands,
+        )
+
+    async def _going_down(self, down: Hook) -> None:
+        try:
+            await settled(down())
+        finally:
+            if self.solo is not None:
+                # Workers and automations have their grace at the same time.
+                self.solo.let_go()
 
     def _loaded_elsewhere(self, is_development: bool) -> Deferred[None] | None:
         """A worker has loaded the project, and is about to need certificates."""
@@ -229,8 +269,35 @@ class Tree:
         return self.project is not None and self.workers.is_serving
 
     def part(self, name: str) -> str:
-        """The child that has ``server``, ``django`` or ``force-https``: workers have all three."""
-        return name if self.workers is None else "server"
+        """The child that has ``server``, ``django`` or ``force-https``: workers have all three; others have their own
+        names."""
+        return "server" if self.workers is not None and name in _OF_WORKERS else name
+
+    def ended(self, name: str) -> Future[None] | None:
+        """A Future that ends when ``server``, ``django``, ``force-https`` or ``automations`` has; ``None`` where it was
+        not started."""
+        here = self.serving.automations
+        if name != "automations":
+            is_there = any(name == each for each, _ in self.serving.services())
+        elif self.solo is not None:
+            is_there = self.solo.is_wanted and not self.solo.is_idle
+        else:
+            is_there = here is not None and bool(here.automations)
+        return self.service.ended(self.part(name)) if is_there else None
+
+    async def ask_automations(self, verb: str, given: Mapping[str, Any]) -> object:
+        """What :class:`duck_tx.automations.desk.Desk` answers.
+
+        :raises ApplicationError: if it cannot be done.
+        """
+        here, solo = self.serving.automations, self.solo
+        if here is None and (solo is None or not solo.is_wanted):
+            raise ApplicationError("automations are off: turn them on with automations.enabled = true.")
+        if solo is not None and not solo.is_idle:
+            return await solo.ask(verb, given)
+        from duck_tx.automations.desk import Desk, answer_without
+
+        return answer_without(verb) if here is None else await Desk(here, self._reactor).answer(verb, given)
 
     # Signals.
 
@@ -258,12 +325,19 @@ class Tree:
         if self.workers is not None:
             actions[signal.SIGTTIN] = partial(self._resize, 1)
             actions[signal.SIGTTOU] = partial(self._resize, -1)
+        else:
+            # Left alone, they would suspend it.
+            actions[signal.SIGTTIN] = actions[signal.SIGTTOU] = _there_are_no_workers
         return actions
 
     def _resize(self, more: int, earlier: Handler | None) -> None:
         assert self.workers is not None
+        count = self.workers.count + more
+        if not count:
+            _log.info("one worker is the least")
+            return
         try:
-            self.workers.resize(self.workers.count + more)
+            self.workers.resize(count)
         except ApplicationError as error:
             tell(error)
 
@@ -274,3 +348,7 @@ class Tree:
             self.access_log.reopen()
         else:
             self.workers.reopen_logs()
+
+
+def _there_are_no_workers(earlier: Handler | None) -> None:
+    _log.info("there is one process, and no more can be had: start the server with --processes for several")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -21,15 +22,18 @@ class Subject(report.Subject, Protocol):
     """The App, as far as it can be asked."""
 
     def stop(self) -> Deferred[None]: ...
-    def restart(self) -> Deferred[None]: ...
+    def restart(self) -> Deferred[tuple[str, ...]]: ...
 
 
 def verbs(app: Subject) -> Mapping[str, Verb]:
     """The verbs of ``duckctl`` and of whoever else asks.
 
-    ``status`` is answered with the metadata, whether the port accepts, and the workers; ``logs`` and ``workers`` as
+    ``status`` is answered with the metadata, whether the port accepts, the workers, and the process beside them that
+    runs the automations; ``logs`` and ``workers`` as
     :class:`duck_tx.process.logs.LogService` and :mod:`duck_tx.process.count` say; ``certificates`` and
-    ``certificates.reload`` with what is served now.
+    ``certificates.reload`` with what is served now; ``automations`` and its kin as
+    :class:`duck_tx.automations.desk.Desk` says.
+    ``restart`` is answered with the changed settings that are waiting for a stop and a start.
     ``stop`` is answered before it is done; ``quit``, ``exit`` and ``bye`` are other words for it.
     """
 
@@ -44,7 +48,7 @@ def verbs(app: Subject) -> Mapping[str, Verb]:
             answer["started"] = report.metadata(app)["started"]
             # Below a monitor another process follows.
             answer["ends"] = app.tree.reloader is not None
-        await app.restart()
+        answer["waiting"] = list(await app.restart())
         return answer
 
     def certificates(_: Mapping[str, Any]) -> list[dict[str, object]]:
@@ -58,7 +62,12 @@ def verbs(app: Subject) -> Mapping[str, Verb]:
     def status(_: Mapping[str, Any]) -> dict[str, object]:
         workers = app.tree.workers
         about = [] if workers is None else workers.describe()
-        return {**report.metadata(app), "serving": app.tree.is_serving, "processes": about}
+        solo = None if app.tree.solo is None else app.tree.solo.describe()
+        more = {"serving": app.tree.is_serving, "processes": about}
+        return {**report.metadata(app), **more, **({} if solo is None else {"automations": solo})}
+
+    def automations(verb: str, given: Mapping[str, Any]) -> object:
+        return app.tree.ask_automations(verb, given)
 
     return {
         "status": status,
@@ -67,6 +76,8 @@ def verbs(app: Subject) -> Mapping[str, Verb]:
         "restart": restart,
         "certificates": certificates,
         "certificates.reload": reload,
+        "automations": partial(automations, "list"),
+        **{f"automations.{verb}": partial(automations, verb) for verb in ("history", "run", "pause", "resume")},
         **dict.fromkeys(("stop", "quit", "exit", "bye"), stop),
     }
 

@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,13 @@ from twisted.python.failure import Failure
 from duck_tx.errors import ApplicationError, SSLError
 from duck_tx.http.turns import Board, Turns
 from duck_tx.process.check import tell
-from duck_tx.process.link import Beat, Leaving, Ready, Role, WorkerEnd, connect
+from duck_tx.process.link import Beat, Idle, Leaving, Ready, Role, WorkerEnd, connect
 from duck_tx.process.sequence import Sequence
 from duck_tx.process.title import set_title
 from duck_tx.process.worker import LINK
 from duck_tx.serving import Form, Serving
 
-__all__ = ["WorkerLife", "main"]
+__all__ = ["NOT_FOR_WORKERS", "WorkerLife", "log_to_the_main_process", "main", "serve", "standard_input"]
 
 _log = Logger()
 
@@ -55,7 +55,7 @@ _AFTER_GRACE = 2.0
 
 _OF_PORTS = re.compile(r"\w+ starting on \d+|\(TCP Port \d+ Closed\)")
 
-_NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
+NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 """What a terminal sends to all of its processes, or a person to the wrong one."""
 
 
@@ -101,8 +101,8 @@ class WorkerLife:
     def begin(self, role: Role) -> None:
         """Serve."""
         self._role = role
-        self.grace = role.settings.server.grace
-        set_title(f"{role.settings.server.process_name}: worker {role.number}")
+        self.grace = role.grace
+        set_title(f"{role.settings.server.process_name}: {role.label}")
         self._beat()
         try:
             self._serving = self._made(role)
@@ -120,14 +120,19 @@ class WorkerLife:
         with suppress(OSError):
             os.chdir(role.directory)
         try:
-            turns = Turns(Board(role.board), role.cell)
-            form = Form(is_worker=True, turns=turns, runs_commands=role.runs_commands)
+            if role.kind == "automations":
+                form = Form(serves=False, runs_commands=role.runs_commands)
+            else:
+                turns = Turns(Board(role.board), role.cell)
+                form = Form(is_worker=True, turns=turns, runs_commands=role.runs_commands)
             return Serving(role.settings, self._reactor, Handed(role.sockets), form)
         finally:
             os.chdir(here)
 
     def _in_order(self, serving: Serving) -> list[tuple[str, Any]]:
         services: dict[str, Any] = dict(serving.services())
+        if "server" not in services:
+            return list(services.items())
         # The first to stop is what has the application's answers; where the redirect site leads to makes no difference.
         server = services.pop("server")
         certificates = services.pop("certificates", None)
@@ -139,7 +144,14 @@ class WorkerLife:
         return list(services.items())
 
     def _started(self, _: object) -> None:
-        if not (self._is_leaving or self.status):
+        if self._is_leaving or self.status:
+            return
+        assert self._role is not None and self._serving is not None
+        automations = self._serving.automations
+        if self._role.kind == "automations" and (automations is None or not automations.automations):
+            _log.info("there are none, so nothing has to run here")
+            self.end.say(Idle)
+        else:
             self.end.say(Ready)
 
     def announce_stop(self) -> None:
@@ -179,6 +191,15 @@ class WorkerLife:
         if self._serving is not None and self._serving.secure is not None:
             self._serving.secure.follow(kind, key, value)
 
+    def ask(self, verb: str, given: Mapping[str, Any]) -> Awaitable[object]:
+        """What :class:`duck_tx.automations.desk.Desk` answers."""
+        automations = None if self._serving is None else self._serving.automations
+        if automations is None:
+            raise ApplicationError("the automations are not up yet.")
+        from duck_tx.automations.desk import Desk
+
+        return Desk(automations, self._reactor).answer(verb, given)
+
     def link_lost(self) -> None:
         """The main process is gone, and with it whoever read what is written here."""
         if not self._is_leaving:
@@ -207,7 +228,7 @@ class WorkerLife:
         lines = str(error)
         if not isinstance(error, ApplicationError):
             _log.failure("the start-up failed", failure=Failure(error))
-            lines = f"worker {self._role.number if self._role else 0}: {type(error).__name__}: {error}"
+            lines = f"{self._role.name if self._role else 'a worker'}: {type(error).__name__}: {error}"
         self.end.failed(lines).addBoth(self._finish)
 
     def _finish(self, _: object) -> None:
@@ -243,14 +264,15 @@ def _as_line(event: LogEvent) -> str:
     return f"{text}\n" if text and not _OF_PORTS.fullmatch(text) else ""
 
 
-def _log_to_the_main_process() -> None:
+def log_to_the_main_process() -> None:
+    """Have what is logged written to standard error."""
     level = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
     level.setLogLevelForNamespace("twisted", LogLevel.warn)
     observer = FilteringLogObserver(FileLogObserver(sys.stderr, _as_line), [level])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
 
 
-def _standard_input() -> int:
+def standard_input() -> int:
     """A descriptor of the pipe that this process has as standard input, where there is nothing to be read from now on.
 
     Only the main process has its other end.
@@ -271,24 +293,29 @@ def _end_with_main(pipe: int, life: WorkerLife) -> None:
 
 
 def _take_signals(reactor: Any, life: WorkerLife) -> None:
-    for number in _NOT_FOR_WORKERS:
+    for number in NOT_FOR_WORKERS:
         # Not ignored, which programs started from here would inherit.
         signal.signal(number, lambda number, frame: None)
     signal.signal(signal.SIGTERM, lambda number, frame: reactor.callFromThread(life.asked))
     signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(life.reopen_logs))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, *_NOT_FOR_WORKERS})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, *NOT_FOR_WORKERS})
 
 
 def main() -> None:
-    """Serve, as the main process says, until it says otherwise.
-
-    :raises SystemExit: with status 1 if it cannot, else 0.
-    """
+    """The life of a new Python: :func:`serve`."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     # On SIGABRT too, by which the main process ends a worker that does not answer.
     faulthandler.enable()
-    pipe = _standard_input()
-    _log_to_the_main_process()
+    log_to_the_main_process()
+    serve()
+
+
+def serve() -> None:
+    """Serve, as the main process says, until it says otherwise.  SIGTERM is held back until there is a reactor.
+
+    :raises SystemExit: with status 1 if it cannot, else 0.
+    """
+    pipe = standard_input()
     from twisted.internet import reactor
 
     life = WorkerLife(reactor)

@@ -6,10 +6,11 @@ when it runs: a shell should not wait for it.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 
-from duck_tx.cli import certificates, logs, restart, served, status, stop, workers
+from duck_tx.cli import automations, certificates, logs, restart, served, status, stop, workers
 from duck_tx.cli.command import Command, CommandError, Parser, overview, pick
 from duck_tx.cli.text import plain
 from duck_tx.errors import ApplicationError
@@ -22,6 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     restart.RESTART,
     workers.WORKERS,
     logs.LOGS,
+    *automations.COMMANDS,
     served.LIST,
     served.RELOAD,
     certificates.NEW,
@@ -86,4 +88,11 @@ def _run(arguments: Sequence[str]) -> int:
         print(f"duckctl: {command}", file=sys.stderr)
         return _MISUSED
     parser = Parser(command)
-    return command.run(parser.parse_args(arguments[len(command.words) :]))
+    parsed = parser.parse_args(arguments[len(command.words) :])
+    try:
+        return command.run(parsed)
+    except ApplicationError as error:
+        if getattr(parsed, "json", False):
+            # For the program that reads it; people read the line on standard error.
+            print(json.dumps({"error": str(error)}, indent=2))
+        raise

@@ -38,6 +38,7 @@ def _run(arguments: Namespace) -> int:
     with call(directory) as line:
         try:
             answer = line.ask("restart", patience=arguments.timeout)
+            waiting = answer.get("waiting") or []
             # Where workers serve, they are new by now.
             pid = _wait_for_next_life(directory, line, answer, until) if "started" in answer else line.pid
         except NoAnswer:
@@ -48,9 +49,12 @@ def _run(arguments: Namespace) -> int:
             ) from None
     seconds = time.monotonic() - begun
     if arguments.json:
-        print(json.dumps({"restarted": True, "pid": pid, "seconds": round(seconds, 3)}, indent=2))
+        found = {"restarted": True, "pid": pid, "seconds": round(seconds, 3), "waiting": waiting}
+        print(json.dumps(found, indent=2))
     else:
         print(f"{named(pid)} serves the new code, after {seconds:.1f} s.")
+        if waiting:
+            print(f"Changed, but as before until it is stopped and started: {', '.join(waiting)}.")
     return 0
 
 
@@ -86,7 +90,8 @@ RESTART = Command(
     ("restart",),
     "Have the server load its code and its settings anew, without losing a request.",
     "The new code is tried first: where it cannot be loaded, the old one serves on, what is wrong is told, and the exit"
-    " status is 1. It is 0 when the new code serves, and 3 if the server does not run.",
+    " status is 1. It is 0 when the new code serves, and 3 if the server does not run. Where workers serve, settings of"
+    " the process above them, such as the port, need a stop and a start: those that have changed are named.",
     _declare,
     _run,
 )

@@ -14,7 +14,7 @@ from typing import Any
 from duck_tx.cli.ask import NotRunning, call
 from duck_tx.cli.command import Command
 from duck_tx.cli.place import declare_place, find_state_directory
-from duck_tx.cli.text import GREEN, YELLOW, columns, painted, span, wants_colour
+from duck_tx.cli.text import GREEN, YELLOW, columns, mebibytes, painted, span, wants_colour
 from duck_tx.cli.workers import staying, table
 
 __all__ = ["STATUS", "as_text"]
@@ -67,6 +67,7 @@ def as_text(found: Mapping[str, Any], directory: Path, now: float, *, colour: bo
         ("address", str(found.get("url"))),
         ("project", str(found.get("project") or "none")),
         *([("workers", str(staying(workers)))] if workers else []),
+        *([("automations", _automations(found["automations"]))] if workers and found.get("automations") else []),
         ("threads", str(found.get("threads") or "none: on the reactor") + (" in each worker" if workers else "")),
         ("versions", ", ".join(f"{_NAMES.get(name, name)} {version}" for name, version in versions.items())),
         ("state in", str(directory)),
@@ -74,3 +75,15 @@ def as_text(found: Mapping[str, Any], directory: Path, now: float, *, colour: bo
     first, *others = columns(rows)
     below = ["", *table(workers, colour=colour)] if workers else []
     return "\n".join([painted(first, GREEN if serves else YELLOW, wanted=colour), *others, *below])
+
+
+def _automations(process: Mapping[str, Any]) -> str:
+    """The process beside the workers that runs them."""
+    pid, memory, age = process.get("pid"), process.get("memory"), process.get("age")
+    facts = [
+        f"pid {pid}" if pid else "no process",
+        str(process.get("state")),
+        *([mebibytes(memory)] if memory else []),
+        *([f"for {span(age)}"] if age is not None else []),
+    ]
+    return ", ".join(facts)

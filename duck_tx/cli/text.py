@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-__all__ = ["GREEN", "RED", "YELLOW", "columns", "mebibytes", "painted", "plain", "span", "wants_colour"]
+__all__ = ["GREEN", "RED", "YELLOW", "columns", "mebibytes", "painted", "plain", "short_span", "span", "wants_colour"]
 
 RED, GREEN, YELLOW = 31, 32, 33
 """Colours, as terminals number them (ECMA-48, SGR)."""
+
+_SHORT_UNITS = ((2 * 86400, 86400, "days"), (2 * 3600, 3600, "h"), (120, 60, "min"), (0, 1, "s"))
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -56,6 +58,12 @@ def span(seconds: float) -> str:
                 words += [_counted(rest, smaller)] if rest else []
             return " ".join(words)
     return "less than a second"
+
+
+def short_span(seconds: float) -> str:
+    """A time in one unit, for tables: ``12 s``, ``90 min``, ``3 days``."""
+    whole = max(int(seconds), 0)
+    return next(f"{whole // size} {name}" for least, size, name in _SHORT_UNITS if whole >= least)
 
 
 def _counted(count: int, name: str) -> str:

@@ -8,9 +8,10 @@ from argparse import ArgumentParser, ArgumentTypeError
 __all__ = ["declare_timeout"]
 
 
-def declare_timeout(parser: ArgumentParser, default: float, text: str) -> None:
+def declare_timeout(parser: ArgumentParser, default: float | None, text: str) -> None:
     """Add the option; its value is seconds.
 
+    :param default: ``None`` is as long as it takes.
     :param text: what is waited for, and what becomes of it afterwards.
     """
     parser.add_argument(
@@ -18,7 +19,7 @@ def declare_timeout(parser: ArgumentParser, default: float, text: str) -> None:
         metavar="SECONDS",
         type=_seconds,
         default=default,
-        help=f"{text}; {default:g} by default",
+        help=f"{text}; {'as long as it takes' if default is None else f'{default:g}'} by default",
     )
 
 

@@ -19,7 +19,7 @@ from duck_tx.gateway.failure import one_line
 if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
 
-Emit = Callable[[str], None]
+Emit = Callable[[str], object]
 
 
 def run_commands(commands: Sequence[str], emit: Emit) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from duck_tx.errors import ApplicationError
 from duck_tx.gateway.commands import run_commands
-from duck_tx.gateway.failure import explained
+from duck_tx.gateway.failure import explained, unreadable
 from duck_tx.gateway.files import FileMount, file_mounts
 from duck_tx.gateway.project import SETTINGS_VARIABLE, Project
 
@@ -38,7 +38,7 @@ def load(
     project: Project,
     *,
     commands: Sequence[str] = (),
-    emit: Callable[[str], None] | None = None,
+    emit: Callable[[str], object] | None = None,
     skip_setup: bool = False,
     use_finders: bool | None = None,
 ) -> LoadedProject:
@@ -55,8 +55,7 @@ def load(
     """
     activate(project)
     if commands:
-        _prepare_commands(project, skip_setup)
-        run_commands(commands, emit or (lambda line: None))
+        prepare(project, commands, emit or (lambda line: None), skip_setup=skip_setup)
     application = _application(project, skip_setup)
     settings = _settings()
     if settings is None:
@@ -68,6 +67,17 @@ def load(
         mounts = file_mounts(use_finders=finders)
     close_connections()
     return LoadedProject(project, application, debug, mounts)
+
+
+def prepare(
+    project: Project, commands: Sequence[str], emit: Callable[[str], object], *, skip_setup: bool = False
+) -> None:
+    """Run ``commands`` in a project that can be imported; the arguments are those of :func:`load`.
+
+    :raises ApplicationError: with one line that says what is wrong.
+    """
+    _prepare_commands(project, skip_setup)
+    run_commands(commands, emit)
 
 
 def activate(project: Project) -> None:
@@ -196,7 +206,13 @@ def _import_settings(project: Project) -> Any:
     try:
         from django.conf import settings
     except ModuleNotFoundError as error:
-        raise ApplicationError(f"Django is not installed in the Python at {sys.prefix}: pip install django.") from error
+        closed = unreadable("django")
+        raise ApplicationError(
+            f"Django is not found in the Python at {sys.prefix}, perhaps as this user may not read {closed}: "
+            "open that to the user that the server runs as, or pip install django."
+            if closed
+            else f"Django is not installed in the Python at {sys.prefix}: pip install django."
+        ) from error
     name = project.settings_module
     try:
         with _Explained(f"settings module {name}" if name else "Django's settings", project):

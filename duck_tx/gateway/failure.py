@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 
 from duck_tx.errors import ApplicationError
 
@@ -20,6 +21,26 @@ def explained(doing: str, error: BaseException, directory: str) -> ApplicationEr
     return ApplicationError(f"{doing}: {_what(error, directory)}.")
 
 
+def unreadable(package: str) -> str:
+    """A directory in the way to ``package`` that this user may not read or enter; empty if there is none.
+
+    To Python what is behind it is as good as not there.  A server that root started and that runs as another has
+    its Python below root's home now and then.
+    """
+    for place in [each for entry in sys.path for each in (entry or os.curdir, os.path.join(entry, package))]:
+        way = Path(place).absolute()
+        try:
+            for step in reversed(way.parents):
+                (step / way.relative_to(step).parts[0]).stat()
+            step = way
+            os.scandir(way).close()
+        except PermissionError:
+            return str(step)
+        except OSError:
+            continue
+    return ""
+
+
 def one_line(text: object) -> str:
     """``text`` with each run of white space (line ends too) as one space, and without a last full stop."""
     return " ".join(str(text).split()).removesuffix(".")
@@ -31,9 +52,15 @@ def _what(error: BaseException, directory: str) -> str:
     where = _where(error, directory)
     if isinstance(error, ModuleNotFoundError) and error.name:
         places = f"looked in {directory} and in the Python at {sys.prefix}"
+        closed = unreadable(error.name.partition(".")[0])
+        if closed:
+            places += f"; this user may not read {closed}"
         return f"no module named {error.name!r}{where} ({places})"
     if isinstance(error, SystemExit):
-        return f"the project's code ended the process with status {one_line(error.code)}{where}"
+        if error.code is None or isinstance(error.code, int):
+            return f"the project's code ended the process with status {int(error.code or 0)}{where}"
+        # What Python itself would print, before it ends with 1.
+        return f"the project's code ended the process: {one_line(error.code)}{where}"
     kind = type(error).__name__
     message = one_line(error)
     if kind in ("ImproperlyConfigured", "ImportError"):

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from duck_tx.gateway.aside import aside
 from duck_tx.gateway.call import Application
-from duck_tx.gateway.django import LoadedProject, close_connections, load
+from duck_tx.gateway.django import LoadedProject, close_connections, load, prepare
 from duck_tx.gateway.project import Project
 from duck_tx.gateway.threads import GatewayThreads
 from duck_tx.gateway.wsgi import WSGIResource
@@ -97,18 +97,29 @@ class GatewayService(Service):
         self.project = project
         self._open(project)
 
-    def try_out(self) -> None:
-        """Load the project here and now, without its startup commands, to see whether it can be.
+    def try_out(self, emit: Callable[[str], object], look: Callable[[], object] = lambda: None) -> None:
+        """Load the project here and now to see whether it can be, and if so, run its startup commands.
 
+        :param emit: gets a line when they begin, and each that they print.
+        :param look: called before them, when the project is loaded; raises what else is wrong with it.
         :raises ApplicationError: with what is wrong.
         """
-        load(self._find()[0], skip_setup=self._skip_setup, use_finders=self._use_finders)
+        project, commands = self._found()
+        load(project, skip_setup=self._skip_setup, use_finders=self._use_finders)
+        look()
+        if commands:
+            emit(f"the new code can be loaded, running its startup commands: {', '.join(commands)}")
+            prepare(project, commands, emit, skip_setup=self._skip_setup)
+
+    def _found(self) -> tuple[Project, list[str]]:
+        project, commands = self._find()
+        return project, [*commands, *self._settings.commands_on_startup]
 
     def _load(self) -> LoadedProject:
-        project, commands = self._find()
+        project, commands = self._found()
         return load(
             project,
-            commands=[*commands, *self._settings.commands_on_startup],
+            commands=commands,
             emit=lambda line: _log.info("{line}", line=line),
             skip_setup=self._skip_setup,
             use_finders=self._use_finders,

@@ -36,7 +36,7 @@ def environ_of_child(environ: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a process ended: with a status, or by a signal."""
+    """How a process ended: with a status, or by a signal; by neither, if nobody knows."""
 
     status: int | None
     signal: int | None = None
@@ -52,6 +52,8 @@ class Ending:
         return self.status == 0
 
     def __str__(self) -> str:
+        if self.signal is None and self.status is None:
+            return "ended, and nobody saw how"
         if self.signal is None:
             return f"exit status {self.status}"
         try:
@@ -68,15 +70,20 @@ class Child(ProcessProtocol):
     group is killed; so is all of it when this process is gone (see :mod:`duck_tx.process.guard`).
 
     :param reactor: starts it.
-    :param output: called with the name of a stream and a line of it, a thousand times a second at most: a program that
-        writes more has to wait.
+    :param output: called with the name of a stream and a line of it.
     :param ended: called when it has ended and its output has been read.
+    :param rate: lines in a second at most: a program that writes more has to wait.
 
     :ivar pid: that of the guard, which leads the process group; 0 before the start.
     """
 
     def __init__(
-        self, reactor: Any, *, output: Callable[[str, str], object], ended: Callable[[Ending], object]
+        self,
+        reactor: Any,
+        *,
+        output: Callable[[str, str], object],
+        ended: Callable[[Ending], object],
+        rate: int = _LINES_PER_SECOND,
     ) -> None:
         self.pid = 0
         self._reactor = reactor
@@ -87,7 +94,7 @@ class Child(ProcessProtocol):
         self._late: IDelayedCall | None = None
         self._lines = {stream: Lines() for stream in _STREAMS.values()}
         self._pace = Pace[tuple[str, str]](
-            reactor, _LINES_PER_SECOND, lambda said: output(*said), pause=self._pause, resume=self._resume
+            reactor, rate, lambda said: output(*said), pause=self._pause, resume=self._resume
         )
 
     def start(self, command: Sequence[str], *, directory: Path, environ: Mapping[str, str], grace: float) -> None:

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from duck_tx.errors import ApplicationError
 from duck_tx.process.conversation import Conversation, Verb
 from duck_tx.process.message import SOCKET
 from duck_tx.process.meta import make_state_directory
@@ -74,6 +75,25 @@ class ControlService(Service):
         make_state_directory(self._path.parent)
         self._taken = take(self._path)
         self._door = _Door(self._reactor, self._taken.socket, self._admit)
+
+    def renew(self) -> None:
+        """Make the socket again, if it has been removed, as with its directory; what belongs to another server stays.
+
+        Nothing is wrong with the site where that fails, so it is only logged.
+        """
+        before, door = self._taken, self._door
+        if before is None or door is None or os.path.lexists(self._path):
+            return
+        try:
+            make_state_directory(self._path.parent)
+            self._taken = take(self._path)
+        except ApplicationError as error:
+            _log.warn("the control socket is gone: {error}", error=error)
+            return
+        self._door = _Door(self._reactor, self._taken.socket, self._admit)
+        door.close()
+        before.socket.close()
+        _log.info("the control socket was gone, and has been made again: {path}", path=self._path)
 
     def _admit(self, connected: socket.socket) -> None:
         peer = peer_of(connected)

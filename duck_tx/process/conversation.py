@@ -29,8 +29,8 @@ from duck_tx.process.message import (
     spread,
     unknown,
 )
-from duck_tx.process.promise import settled
 from duck_tx.process.unixsocket import peer_of
+from duck_tx.promise import settled
 
 __all__ = ["PATIENCE", "Ask", "Conversation", "Verb"]
 

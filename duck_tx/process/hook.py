@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from duck_tx.process.promise import settled
+from duck_tx.promise import settled
 
 __all__ = ["Hook", "HookService"]
 

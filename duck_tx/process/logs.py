@@ -12,10 +12,11 @@ from uuid import uuid4
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, LogEvent, LogPublisher, formatEventAsClassicLogText, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogPublisher, globalLogPublisher
 from zope.interface import implementer
 
 from duck_tx.errors import ApplicationError
+from duck_tx.process.log import as_text
 from duck_tx.process.ring import LINES, Ring
 
 __all__ = ["LogService"]
@@ -68,7 +69,7 @@ class LogService(Service):
 
     def __call__(self, event: LogEvent) -> None:
         """Keep an event."""
-        text = formatEventAsClassicLogText(event)
+        text = as_text(event)
         if not text:
             return
         with self._lock:

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from duck_tx.process.promise import follow, settled
+from duck_tx.promise import follow, settled
 
 __all__ = ["Sequence"]
 

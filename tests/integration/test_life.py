@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from functools import partial
 from pathlib import Path
 from stat import S_IMODE
 
@@ -51,6 +52,19 @@ class MetadataTests(UnitTestCase):
     def test_the_process_has_a_title(self) -> None:
         server = serve(self, environ={"DUCK_SERVER__PROCESS_NAME": "my-site"})
         self.assertTrue(Path(f"/proc/{server.pid}/cmdline").read_text().startswith("my-site"))
+
+
+class WorkerSignalTests(UnitTestCase):
+    def test_the_one_process_is_not_suspended_by_signals_that_are_for_several(self) -> None:
+        server = serve(self)
+        for times, number in enumerate((signal.SIGTTIN, signal.SIGTTOU), 1):
+            server.send_signal(number)
+            wait_until(partial(self.is_said, server, times))
+            self.assertEqual(server.get("/hello").status, 200)
+        self.assertEqual(server.stop(), -signal.SIGTERM)
+
+    def is_said(self, server: Server, times: int) -> bool:
+        return len(server.lines("start the server with --processes for several")) == times
 
 
 class AddressTests(UnitTestCase):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import signal
@@ -14,8 +13,10 @@ from pathlib import Path
 
 from tests.authority import trusting
 from tests.case import UnitTestCase
+from tests.integration.clients import KINDS
 from tests.integration.https_server import serve_https
-from tests.integration.restart_case import KINDS, Load, descriptors, lives_of, next_life, under_load
+from tests.integration.load import Load
+from tests.integration.restart_case import descriptors, lives_of, next_life
 from tests.integration.server import LAUNCHERS, Server, serve, wait_until
 
 _GATED = "tests.integration.gated:application"
@@ -56,17 +57,16 @@ def _ask(connection: socket.socket, path: str) -> None:
 class LoadTests(UnitTestCase):
     def test_ten_restarts_in_a_row_lose_no_request_and_refuse_no_connection(self) -> None:
         server = _gated(self, "--no-access-log", "--threads", "16")
-        load = Load(server.port, random.Random(_SEED))
+        load = Load(server.port, chance=random.Random(_SEED))
         # The first life has bound its socket, those after it have inherited theirs.
         _restart(server)
         before = descriptors(server.pid)
 
-        async def restarts() -> None:
+        with load:
             for _ in range(10):
-                await asyncio.to_thread(_restart, server)
-                await asyncio.sleep(load.chance.random() * 0.2)
-
-        asyncio.run(under_load(load, restarts))
+                _restart(server)
+                # They are not to be all alike.
+                time.sleep(load.chance.random() * 0.2)
         self.assertEqual(load.lost, [], server.log)
         self.assertLess(load.longest, _LONGEST, server.log)
         self.assertEqual(len(load.answered), len(KINDS))
@@ -83,13 +83,10 @@ class LoadTests(UnitTestCase):
             self, "--force-https", "--no-access-log", "--threads", "16", "--redirect-port", "0", project=None,
             environ={"DUCK_GATEWAY__WSGI": _GATED},
         )  # fmt: skip
-        load = Load(server.port, random.Random(_SEED), trusting())
-
-        async def restarts() -> None:
+        load = Load(server.port, chance=random.Random(_SEED), context=trusting())
+        with load:
             for _ in range(3):
-                await asyncio.to_thread(_restart, server)
-
-        asyncio.run(under_load(load, restarts))
+                _restart(server)
         self.assertEqual(load.lost, [], server.log)
         self.assertLess(load.longest, _LONGEST, server.log)
         self.assertEqual(
@@ -97,18 +94,6 @@ class LoadTests(UnitTestCase):
         )
         self.assertEqual(server.stop(), -signal.SIGTERM)
         self.assertEqual(server.left_behind(), [])
-
-    def test_a_stop_at_a_random_moment_of_a_restart_leaves_nothing(self) -> None:
-        chance = random.Random(_SEED)
-        for number in range(5):
-            server = _gated(self, "--no-access-log")
-            server.send_signal(signal.SIGHUP)
-            # Not a wait for anything: the moment is what is tried.
-            time.sleep(chance.random() * 2.5)
-            self.assertEqual(server.stop(), -signal.SIGTERM, f"{number}: {server.log}")
-            self.assertEqual(server.left_behind(), [], f"{number}: {server.log}")
-            self.assertNotIn("Traceback", server.log)
-            server.close()
 
 
 class NewCodeTests(UnitTestCase):

@@ -148,6 +148,17 @@ class RemovalTests(_Case):
         self.stops(server, gone)
         self.assertEqual(server.left_behind(), [])
 
+    def test_a_roll_of_the_workers_makes_it_again(self) -> None:
+        server = serve(self, "--workers", "1", "--processes")
+        shutil.rmtree(server.state)
+        server.send_signal(signal.SIGHUP)
+        server.wait_for("the control socket was gone, and has been made again")
+        wait_until(lambda: (server.state / "meta.json").exists(), 30, server.log)
+        self.assertEqual(self.duckctl(server, "status")[0], 0)
+        self.assertEqual(self.duckctl(server, "stop")[0], 0)
+        self.assertEqual(server.exit(), 0)
+        self.assertEqual(server.left_behind(), [])
+
     def test_a_file_in_its_place_is_left_alone(self) -> None:
         server = serve(self)
         shutil.rmtree(server.state)

@@ -12,7 +12,9 @@ from duck_tx.settings.toml import toml_value
 
 # Text with a form of its own, and what has to agree with other keys or with their defaults.
 _CHOSEN: dict[str, st.SearchStrategy[Any]] = {
+    "automations.modules": st.lists(st.sampled_from(["mysite.jobs", "café.automations"])),
     "server.addr": st.sampled_from(["localhost", "127.0.0.1", "example.com"]),
+    "server.preload": st.just(False),
     "server.uses_ipv6": st.just(False),
     "server.domain": st.sampled_from(["example.com", "[::1]", "xn--bcher-kva.example"]),
     "gateway.django_settings": st.sampled_from(["mysite.settings", "café.settings"]),

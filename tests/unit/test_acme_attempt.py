@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from duck_tx.https.acme.failure import AcmeError, Unreachable
-from duck_tx.https.acme.lock import only_one
 from duck_tx.https.acme.plan import Advice, Window
 from duck_tx.https.acme.writing import folder
+from duck_tx.lock import only_one
 from tests.unit.acme_case import AcmeServiceCase
 from tests.unit.certificates import DAY
 from tests.unit.logged import logged_lines

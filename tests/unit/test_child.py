@@ -146,6 +146,15 @@ class ChildTests(AsyncTestCase):
         self.assertLess(len(self.said), 6000)
         self.assertEqual(reactor.getDelayedCalls(), [])
 
+    async def test_some_may_write_more(self) -> None:
+        ended: Deferred[Ending] = Deferred()
+        reactor = ClockedReactor()
+        child = Child(reactor, output=lambda *said: self.said.append(said), ended=ended.callback, rate=5000)
+        child.start(python("os.write(1, b'x\\n' * 5000)"), directory=Path("/"), environ=os.environ, grace=1.0)
+        self.assertEqual(await ended, Ending(0))
+        self.assertEqual(self.lines, ["x"] * 5000)
+        self.assertEqual(reactor.getDelayedCalls(), [])
+
     async def test_a_program_that_is_not_there_ends_with_a_line_that_says_so(self) -> None:
         from twisted.internet import reactor
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from duck_tx import __version__, cli
-from duck_tx.cli.command import Command, Parser, overview, pick
+from duck_tx.cli.command import Command, CommandError, Parser, overview, pick
 from duck_tx.errors import ApplicationError, SettingsError
 from tests.case import UnitTestCase
 
@@ -128,6 +128,19 @@ class MainTests(_MainCase):
         self.assertEqual(self.failing_with(ApplicationError("no luck.")), (1, "", "duckctl: no luck.\n"))
         self.assertEqual(self.failing_with(SettingsError(["one", "two"])), (1, "", "duckctl: one\nduckctl: two\n"))
 
+    def test_a_program_is_told_in_json_what_could_not_be_done(self) -> None:
+        def run(arguments: Namespace) -> int:
+            raise CommandError("it is\nstill there.", 4)
+
+        def declare(parser: ArgumentParser) -> None:
+            parser.add_argument("--json", action="store_true")
+
+        self.patch(cli, "COMMANDS", (Command(("fail",), "Fails.", "", declare, run),))
+        status, out, err = self.run_main("fail", "--json")
+        self.assertEqual((status, json.loads(out)), (4, {"error": "it is\nstill there."}))
+        self.assertEqual(err, "duckctl: it is\nduckctl: still there.\n")
+        self.assertEqual(self.run_main("fail")[1], "")
+
     def test_what_a_server_says_does_nothing_to_the_terminal(self) -> None:
         error = ApplicationError("\x1b[2Jclear\x07")
         self.assertEqual(self.failing_with(error), (1, "", "duckctl: \\x1b[2Jclear\\x07\n"))
@@ -150,6 +163,12 @@ class MainTests(_MainCase):
         self.assertEqual(Parser(command).parse_args(["4"]).status, 4)
 
 
+def _whole(command: Command) -> list[str]:
+    """A command with what it cannot be without."""
+    needed = [str(action.metavar) for action in Parser(command)._actions if action.required]
+    return [*command.words, *needed]
+
+
 class NobodyThereTests(_MainCase):
     commands = tuple(command for command in cli.COMMANDS if command.words != ("certificates", "new"))
 
@@ -158,14 +177,14 @@ class NobodyThereTests(_MainCase):
         for place, hint in (("nowhere", ", which does not exist"), ("file", ", which is no directory"), (".", "")):
             said = f"no server uses the state directory {(self.directory / place)}{hint}.\n"
             for command in self.commands:
-                status, out, err = self.run_main(*command.words, "--state-dir", str(self.directory / place))
+                status, out, err = self.run_main(*_whole(command), "--state-dir", str(self.directory / place))
                 self.assertEqual(status, 3)
                 expected = (f"not running: {said}", "") if command.name == "status" else ("", f"duckctl: {said}")
                 self.assertEqual((out, err), expected, command.name)
 
     def test_a_project_that_is_not_there_is_a_line_and_1(self) -> None:
         for command in self.commands:
-            status, out, err = self.run_main(*command.words, "--project", "nowhere")
+            status, out, err = self.run_main(*_whole(command), "--project", "nowhere")
             expected = f"duckctl: --project {self.directory}/nowhere does not exist.\n"
             self.assertEqual((status, out, err), (1, "", expected), command.name)
 

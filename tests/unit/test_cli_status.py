@@ -65,6 +65,11 @@ class StatusTextTests(UnitTestCase):
             ],
         )
         self.assertEqual(self.text(processes=[]), self.text())
+        automations: dict[str, object] = {"pid": 6, "state": "ready", "memory": 1024**2, "age": 60}
+        lines = self.text(processes=[worker | {"number": 1}], automations=automations)
+        self.assertEqual(lines[4], "automations  pid 6, ready, 1.0 MiB, for 1 minute")
+        lines = self.text(processes=[worker | {"number": 1}], automations={"pid": None, "state": "down"})
+        self.assertEqual(lines[4], "automations  no process, down")
         leaving = [worker | {"number": 1}, worker | {"number": 1, "state": "leaving"}]
         self.assertEqual(self.text(processes=leaving)[3], "workers   1")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 
-from duck_tx.cli.text import GREEN, RED, columns, mebibytes, painted, plain, span, wants_colour
+from duck_tx.cli.text import GREEN, RED, columns, mebibytes, painted, plain, short_span, span, wants_colour
 from tests.case import UnitTestCase
 
 
@@ -74,3 +74,19 @@ class SpanTests(UnitTestCase):
             (8640000, "100 days"),
         ):
             self.assertEqual(span(seconds), words, seconds)
+
+
+class ShortSpanTests(UnitTestCase):
+    def test_one_unit_is_told(self) -> None:
+        for seconds, words in (
+            (-1, "0 s"),
+            (0.9, "0 s"),
+            (119.9, "119 s"),
+            (120, "2 min"),
+            (7199, "119 min"),
+            (7200, "2 h"),
+            (172_799, "47 h"),
+            (172_800, "2 days"),
+            (1e7, "115 days"),
+        ):
+            self.assertEqual(short_span(seconds), words)

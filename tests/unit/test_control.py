@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 from stat import S_IMODE
 from unittest import SkipTest
@@ -51,6 +52,31 @@ class StartTests(ControlCase):
                 await self.ask("echo")
             service.startService()
             self.assertEqual(await self.ask("echo"), {})
+
+    async def test_it_can_be_made_again_where_its_directory_was_removed(self) -> None:
+        service = self.serve()
+        with logged_lines() as lines:
+            service.renew()
+            self.assertEqual(lines, [])
+            shutil.rmtree(self.directory)
+            service.renew()
+        self.assertEqual(lines, [f"the control socket was gone, and has been made again: {self.path}"])
+        self.assertEqual(S_IMODE(self.path.lstat().st_mode), 0o600)
+        self.assertEqual(await self.ask("echo", {"a": 1}), {"a": 1})
+        await service.stopService()
+        self.assertEqual(os.listdir(self.directory), [])
+
+    async def test_where_it_cannot_be_made_again_that_is_logged(self) -> None:
+        self.directory = self.directory / "state"
+        service = self.serve()
+        shutil.rmtree(self.directory)
+        self.directory.touch()
+        with logged_lines() as lines:
+            service.renew()
+        self.assertEqual(len(lines), 1)
+        self.assertTrue(lines[0].startswith("the control socket is gone: "), lines)
+        await service.stopService()
+        service.renew()
 
     async def test_one_that_never_started_can_be_stopped(self) -> None:
         await ControlService(None, self.directory, {}, name="x").stopService()

@@ -21,6 +21,11 @@ def _options(command: Command) -> set[str]:
     return {name for action in Parser(command)._actions for name in action.option_strings}
 
 
+def _needed(command: Command) -> list[str]:
+    """What the command cannot be without."""
+    return [str(action.metavar) for action in Parser(command)._actions if action.required]
+
+
 class DuckctlPageTests(UnitTestCase):
     def test_every_command_has_a_section_of_its_own(self) -> None:
         sections = re.findall(r"(?m)^## `duckctl (.+)`$", _PAGE)
@@ -50,7 +55,9 @@ class DuckctlPageTests(UnitTestCase):
                 continue
             command = pick(COMMANDS, words)
             assert isinstance(command, Command), command
-            Parser(command).parse_args(words[len(command.words) :])
+            # A heading has the command alone.
+            arguments = words[len(command.words) :] or _needed(command)
+            Parser(command).parse_args(arguments)
 
     def test_defaults_are_as_said(self) -> None:
         self.assertEqual((LINES, SIZE), (5000, 1024**2))
@@ -60,6 +67,9 @@ class DuckctlPageTests(UnitTestCase):
             self.assertEqual(Parser(command).parse_args([]).timeout, default)
             section = _PAGE.split(f"## `duckctl {name}`", 1)[1].split("\n## ", 1)[0]
             self.assertIn(f"`--timeout SECONDS` ({default})", " ".join(section.split()))
+        [history] = [each for each in COMMANDS if each.name == "automations history"]
+        self.assertEqual(Parser(history).parse_args(["a"]).runs, 20)
+        self.assertIn("the last 20 runs", _PAGE)
         [logs] = [each for each in COMMANDS if each.name == "logs"]
         self.assertEqual(Parser(logs).parse_args([]).lines, 100)
         self.assertIn("the last 100 lines", _PAGE)

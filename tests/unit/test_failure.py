@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
+from tempfile import mkdtemp
 
 from duck_tx.errors import ApplicationError
-from duck_tx.gateway.failure import explained, one_line
+from duck_tx.gateway.failure import explained, one_line, unreadable
 from tests.case import UnitTestCase
+from tests.unit.nobody import as_nobody
 
 
 class ExplainedTests(UnitTestCase):
@@ -60,6 +63,16 @@ class ExplainedTests(UnitTestCase):
             self.message("raise SystemExit(3)"),
             "the site: the project's code ended the process with status 3, at app.py line 1.",
         )
+        self.assertEqual(
+            self.message("raise SystemExit"),
+            "the site: the project's code ended the process with status 0, at app.py line 1.",
+        )
+
+    def test_an_exit_is_told_with_its_last_words(self) -> None:
+        self.assertEqual(
+            self.message("raise SystemExit('no SECRET in the\\nenvironment.')"),
+            "the site: the project's code ended the process: no SECRET in the environment, at app.py line 1.",
+        )
 
     def test_a_message_of_many_lines_becomes_one(self) -> None:
         self.assertEqual(
@@ -79,3 +92,34 @@ class OneLineTests(UnitTestCase):
     def test_white_space_is_one_space_and_the_last_full_stop_is_gone(self) -> None:
         self.assertEqual(one_line(" a\r\n\tb. "), "a b")
         self.assertEqual(one_line(None), "None")
+
+
+class UnreadableTests(UnitTestCase):
+    def setUp(self) -> None:
+        # Not below the temporary directory, which is perhaps one that nobody else may enter.
+        self.root = Path(mkdtemp())
+        self.addCleanup(shutil.rmtree, self.root)
+        self.root.chmod(0o755)
+        self.place = self.root / "site-packages"
+        self.package = self.place / "quack"
+        self.package.mkdir(parents=True)
+        self.addCleanup(self.package.chmod, 0o755)
+        self.addCleanup(self.place.chmod, 0o755)
+        self.patch(sys, "path", [str(self.root / "nowhere"), str(self.place)])
+
+    def test_a_place_that_can_be_read_is_none(self) -> None:
+        with as_nobody():
+            self.assertEqual(unreadable("quack"), "")
+
+    def test_a_closed_place_is_named(self) -> None:
+        for closed in (self.package, self.place, self.root):
+            closed.chmod(0)
+            with as_nobody():
+                self.assertEqual(unreadable("quack"), str(closed))
+        self.root.chmod(0o755)
+
+    def test_it_is_told_where_a_module_is_not_found(self) -> None:
+        self.place.chmod(0)
+        with as_nobody():
+            error = explained("the site", ModuleNotFoundError("no", name="quack.duck"), "/site")
+        self.assertIn(f"; this user may not read {self.place}).", str(error))

@@ -193,14 +193,27 @@ class GatewayServiceTests(AsyncTestCase):
         go.set()
         self.assertEqual(lines, ["1 gateway threads did not end: duck-gateway-1"])
 
-    async def test_it_can_be_tried_out_without_its_commands(self) -> None:
+    async def test_it_can_be_tried_out(self) -> None:
         service = self.service("application = print\n")
-        service.try_out()
+        said: list[str] = []
+        service.try_out(said.append)
+        self.assertEqual(said, [])
         self.assertEqual((service.project, self.told), (None, []))
+
+    async def test_what_else_is_wrong_is_found_when_it_is_loaded(self) -> None:
+        order: list[str] = []
+
+        def look() -> None:
+            order.append("look")
+            raise ApplicationError("a mistake.")
+
+        with self.assertRaisesRegex(ApplicationError, "a mistake"):
+            self.service("application = print\n").try_out(order.append, look)
+        self.assertEqual(order, ["look"])
 
     async def test_what_cannot_be_loaded_is_found_when_it_is_tried(self) -> None:
         with self.assertRaisesRegex(ApplicationError, "ZeroDivisionError"):
-            self.service("1 / 0\n").try_out()
+            self.service("1 / 0\n").try_out(print)
 
     async def test_new_threads_take_over_and_the_old_ones_finish(self) -> None:
         service = self.service("application = print\n")

@@ -166,6 +166,17 @@ class ReplaceTests(_Case):
         self.has_the_last_word(lambda host: host.stop(ends=True))
         self.has_the_last_word(lambda host: host.interrupted(signal.SIGTERM, lambda number, frame: None))
 
+    def test_a_signal_that_was_on_its_way_when_the_tree_was_down_is_for_what_follows(self) -> None:
+        host = self.life()
+        host.start()
+        taken: list[int] = []
+        before = signal.getsignal(signal.SIGTERM)
+        self.addCleanup(signal.signal, signal.SIGTERM, before)
+        follows = lambda: signal.signal(signal.SIGTERM, lambda number, frame: taken.append(number))  # noqa: E731
+        self.successResultOf(host.replace(follows))
+        host.interrupted(signal.SIGTERM, None)
+        self.assertEqual(taken, [signal.SIGTERM])
+
     def has_the_last_word(self, stop: Callable[[Life], object]) -> None:
         down: Deferred[None] = Deferred()
 

@@ -16,7 +16,7 @@ from duck_tx.process.reexec import reexec, within
 {before}
 next_life = [sys.executable, '-c', {code!r}]
 again = Again(tuple(next_life), {directory!r}, {pidfile!r}, tuple([*next_life, 'without']))
-act = reexec(again, {{'LIFE': '2'}}, {descriptors})
+act = reexec(again, {{'LIFE': '2'}}, {descriptors}, holds={holds})
 exit_through(act)
 print('first', os.getpid(), flush=True)
 {after}
@@ -24,10 +24,17 @@ print('first', os.getpid(), flush=True)
 
 
 def _turns(
-    code: str, *, before: str = "", after: str = "", directory: str = "", pidfile: str = "", descriptors: str = "[]"
+    code: str,
+    *,
+    before: str = "",
+    after: str = "",
+    directory: str = "",
+    pidfile: str = "",
+    descriptors: str = "[]",
+    holds: bool = False,
 ) -> tuple[int, list[str]]:
     fields = {"before": before, "after": after, "directory": directory, "pidfile": pidfile, "descriptors": descriptors}
-    status, said = ends(_TURN.format(code=code, **fields))
+    status, said = ends(_TURN.format(code=code, holds=holds, **fields))
     return status, said.splitlines()
 
 
@@ -65,9 +72,27 @@ class TurnTests(UnitTestCase):
     def test_a_signal_that_comes_too_late_for_the_first_ends_it_before_the_next(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             status, lines = _turns(
-                "print('second')", after=f"os.kill(os.getpid(), {int(number)}); print('on', flush=True)"
+                "print('second')", after=f"os.kill(os.getpid(), {int(number)}); print('on', flush=True)", holds=True
             )
             self.assertEqual((status, lines[1:]), (-number, ["on"]))
+
+    def test_so_does_one_that_comes_while_threads_are_waited_for_that_never_end(self) -> None:
+        after = (
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start(); within(0.1, act)\n"
+            "os.kill(os.getpid(), signal.SIGTERM)"
+        )
+        status, lines = _turns("print('second')", after=after, holds=True)
+        self.assertEqual((status, lines[1:]), (128 + signal.SIGTERM, []))
+
+    def test_the_next_one_may_begin_with_signals_held_back(self) -> None:
+        code = "import signal; print(*sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))))"
+        held = f"{int(signal.SIGINT)} {int(signal.SIGTERM)}"
+        self.assertEqual(_turns(code, holds=True)[1][1:], [held])
+        self.assertEqual(_turns(code)[1][1:], [""])
+        after = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start(); within(0.1, act)"
+        self.assertEqual(_turns(code, after=after, holds=True)[1][1:], [held])
+        ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
+        self.assertEqual(_turns(code, before=ignored, holds=True)[1][1:], [str(int(signal.SIGTERM))])
 
     def test_threads_that_never_end_are_not_waited_for(self) -> None:
         after = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start(); within(0.1, act)"

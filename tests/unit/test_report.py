@@ -7,6 +7,8 @@ import time
 from typing import Any
 
 import duck_tx
+from duck_tx.automations.automation import Automation
+from duck_tx.process.solo import SoloService
 from duck_tx.report import banner, metadata, ready_line
 from duck_tx.settings import Settings, override
 from duck_tx.tree import Tree
@@ -79,9 +81,22 @@ class MetadataTests(UnitTestCase):
                 "pid": os.getpid(),
                 "threads": 3,
                 "workers": 1,
+                "automations": None,
                 "project": "site.wsgi:application",
             },
         )
+
+    def test_it_tells_which_process_runs_the_automations(self) -> None:
+        subject = _Subject()
+        service = subject.tree.serving.automations
+        assert service is not None
+        service.automations = [Automation(print)]
+        self.assertEqual(metadata(subject)["automations"], {"pid": os.getpid(), "state": "ready"})
+        subject = _Subject(server__force_worker_processes=True)
+        self.assertIsNone(metadata(subject)["automations"])
+        about = {"pid": 7, "state": "starting", "memory": 1, "age": 2.0}
+        self.patch(SoloService, "describe", lambda solo: about)
+        self.assertEqual(metadata(subject)["automations"], {"pid": 7, "state": "starting"})
 
 
 class BannerTests(UnitTestCase):

@@ -81,7 +81,7 @@ class WhatThereIsTests(_Case):
     def test_certificates_are_read_before_the_port_listens(self) -> None:
         self.assertEqual(
             self.names(),
-            ["checks", "signals", "access log", "certificates", "server", "metadata", "hooks"],
+            ["checks", "signals", "access log", "automations", "certificates", "server", "metadata", "hooks"],
         )
 
     def test_the_redirect_site_is_there_where_it_is_forced(self) -> None:
@@ -92,7 +92,7 @@ class WhatThereIsTests(_Case):
     def test_certificates_are_asked_for_when_both_ports_can_answer(self) -> None:
         acme = {"https__acme__email": "you@duck.example", "server__domain": "duck.example"}
         self.assertEqual(
-            self.names(https__force=True, https__certfile=None, https__private_key=None, **acme)[3:7],
+            self.names(https__force=True, https__certfile=None, https__private_key=None, **acme)[4:8],
             ["certificates", "server", "force-https", "acme"],
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 from duck_tx.gateway.django import LoadedProject
 from duck_tx.gateway.project import Project
@@ -31,13 +33,33 @@ class ServingTests(UnitTestCase):
 
     def test_what_is_needed_first_starts_first(self) -> None:
         names = [name for name, _ in self.serving(https__enabled=True, https__force=True).services()]
-        self.assertEqual(names, ["access log", "django", "certificates", "server", "force-https"])
+        self.assertEqual(names, ["access log", "django", "automations", "certificates", "server", "force-https"])
 
     def test_one_worker_runs_the_startup_commands_and_no_other(self) -> None:
         commands = {"gateway__commands_on_startup": ("migrate",)}
         for runs, wanted in ((True, ("migrate",)), (False, ())):
             serving = self.serving(Form(is_worker=True, runs_commands=runs), **commands)
             self.assertEqual(serving.gateway._settings.commands_on_startup, wanted)
+
+    def test_the_welcome_project_has_its_database_whoever_runs_the_startup_commands(self) -> None:
+        environ = dict(os.environ)
+        self.addCleanup(os.environ.update, environ)
+        self.addCleanup(os.environ.clear)
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        empty = Path(self.mktemp()).absolute()
+        empty.mkdir()
+        os.chdir(empty)
+        for form, runs in (
+            (Form(), True),
+            (Form(runs_commands=False), True),
+            (Form(is_worker=True), True),
+            (Form(is_worker=True, runs_commands=False), False),
+            (Form(serves=False), True),
+            (Form(serves=False, runs_commands=False), False),
+        ):
+            serving = self.serving(form, gateway__wsgi=None, server__state_dir=str(empty / "state"))
+            self.assertEqual(bool(serving._prepare()[1]), runs)
 
     def test_an_application_knows_whether_others_serve_it_too(self) -> None:
         self.assertFalse(self.serving().gateway._multiprocess)
@@ -48,6 +70,17 @@ class ServingTests(UnitTestCase):
         self.addCleanup(board.close)
         turns = Turns(board, 1)
         self.assertIs(self.serving(Form(is_worker=True, turns=turns)).server._turns, turns)
+
+    def test_a_process_for_automations_serves_nothing(self) -> None:
+        serving = self.serving(Form(serves=False), https__enabled=True, https__force=True)
+        self.assertEqual([name for name, _ in serving.services()], ["django", "automations"])
+        self.assertEqual(serving.gateway._size, 0)
+
+    def test_automations_run_where_that_is_wanted(self) -> None:
+        self.assertIsNotNone(self.serving().automations)
+        for form in (Form(is_worker=True), Form(runs_automations=False)):
+            self.assertIsNone(self.serving(form).automations)
+        self.assertIsNone(self.serving(automations__enabled=False).automations)
 
     def test_a_worker_asks_nobody_for_certificates(self) -> None:
         acme = {"https__acme__email": "you@duck.example", "server__domain": "duck.example"}

@@ -282,12 +282,13 @@ class TableTests(LoadTestCase):
         self.assertEqual(loaded.settings.https.certificates, (CertificateSettings(certfile="b.pem"),))
 
     def test_a_wrong_table_is_told_by_its_number_with_what_is_wrong(self) -> None:
-        mend = 'give a list of tables, [[https.certificates]] or [{certfile = "b.pem", private_key = "b.key"}]'
-        for table, said in (
-            ("certfle = 'b'", '{certfle = "b"} (%s): there is no such key as certfle in it'),
-            ("private_key = 'b'", '{private_key = "b"} (%s): certfile is missing'),
-            ("certfile = 5", "{certfile = 5} (%s): certfile = 5 is not accepted"),
-            ("certfile = ''", '{certfile = ""} (%s): certfile = "" is not accepted'),
+        whole = 'give a list of tables, [[https.certificates]] or [{certfile = "b.pem", private_key = "b.key"}]'
+        path = "give a path, not empty"
+        for table, said, mend in (
+            ("certfle = 'b'", '{certfle = "b"} (%s): there is no such key as certfle in it', whole),
+            ("private_key = 'b'", '{private_key = "b"} (%s): certfile is missing', whole),
+            ("certfile = 5", "{certfile = 5} (%s): certfile = 5 is not accepted", path),
+            ("certfile = ''", '{certfile = ""} (%s): certfile = "" is not accepted', path),
         ):
             [problem] = self.problems(f"[[https.certificates]]\ncertfile = 'a'\n[[https.certificates]]\n{table}\n")
             self.assertEqual(problem, f"https.certificates[1] = {said % self.file}; {mend}")
@@ -319,10 +320,13 @@ class TableTests(LoadTestCase):
         for table, said in (
             ("comand = ['b']", '{comand = ["b"]} (%s): there is no such key as comand in it; give a list of'),
             ("name = 'b'", '{name = "b"} (%s): command is missing; give a list of'),
-            ("command = []", "{command = []} (%s): command = [] is not accepted; give a list of"),
+            (
+                "command = []",
+                "{command = []} (%s): command = [] is not accepted; give a list of text, at least the name of a",
+            ),
             (
                 "command = ['b']\nenv.A = 1",
-                '{command = ["b"], env = {A = 1}} (%s): env = {A = 1} is not accepted; give a list of',
+                '{command = ["b"], env = {A = 1}} (%s): env = {A = 1} is not accepted; give a table of text',
             ),
         ):
             [problem] = self.problems(f"[[sidecars]]\ncommand = ['a']\n[[sidecars]]\n{table}\n")

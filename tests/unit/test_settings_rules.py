@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from duck_tx.settings import rules
 from duck_tx.settings.fields import FIELDS
 from duck_tx.settings.rules import RULES
 from duck_tx.settings.schema import (
@@ -51,6 +52,14 @@ class RuleTests(UnitTestCase):
         for program in ("", "/"):
             [reason] = self.reasons_of_sidecars(SidecarSettings(command=(program, "worker")))
             self.assertIn("sidecars[0] names no program", reason)
+
+    def test_only_worker_processes_can_be_forked(self) -> None:
+        self.assertEqual(self.reasons(Settings(server=ServerSettings(preload=True, force_worker_processes=True))), [])
+        [reason] = self.reasons(Settings(server=ServerSettings(preload=True)))
+        self.assertIn("there are no worker processes to fork", reason)
+        self.patch(rules, "os", object())
+        [reason] = self.reasons(Settings(server=ServerSettings(preload=True, force_worker_processes=True)))
+        self.assertIn("leave server.preload off", reason)
 
     def test_names_and_addresses_can_be_bound(self) -> None:
         for addr in ("localhost", "web-1.internal", "127.0.0.1", "0.0.0.0", "::", "::1", "fe80::1%eth0"):

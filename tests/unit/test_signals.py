@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 
+from twisted.internet.defer import CancelledError, Deferred
+
 from duck_tx.process import signals
 from duck_tx.process.signals import Handler, SignalService
 from tests.case import UnitTestCase
@@ -46,6 +48,17 @@ class SignalTests(UnitTestCase):
         self.assertEqual(self.seen, [])
         self.reactor.turn()
         self.assertEqual(len(self.seen), 1)
+
+    def test_so_it_is_where_the_stop_was_faster_than_the_reactor(self) -> None:
+        def earlier(number: int, frame: object) -> None:
+            """A program's own."""
+
+        signal.signal(_NUMBER, earlier)
+        service = self.started()
+        service.handle(_NUMBER, None)
+        service.stopService()
+        self.reactor.turn()
+        self.assertEqual(self.seen, [earlier])
 
     def test_the_action_is_given_the_earlier_handler(self) -> None:
         def earlier(number: int, frame: object) -> None:
@@ -99,6 +112,43 @@ class SignalTests(UnitTestCase):
         self.assertEqual(signal.getsignal(_NUMBER), service.handle)
         service.stopService()
         self.assertEqual(signal.getsignal(_NUMBER), self.before)
+
+    def held(self, *, at_start: bool = True) -> tuple[SignalService, Deferred[None] | None]:
+        """A service that is started with a signal pending that was held back."""
+        self.patch(signals, "HELD", (_NUMBER,))
+        signal.signal(_NUMBER, lambda number, frame: self.seen.append(None))
+        signal.pthread_sigmask(signal.SIG_BLOCK, [_NUMBER])
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_UNBLOCK, [_NUMBER])
+        # For this thread alone: there may be others that hold nothing back.
+        signal.pthread_kill(threading.get_ident(), _NUMBER)
+        actions = {_NUMBER: self.seen.append}
+        service = SignalService(self.reactor, actions, at_start=at_start, lets_in=True)
+        return service, service.startService()
+
+    def test_what_was_held_back_is_let_in_when_there_are_handlers_and_the_start_waits(self) -> None:
+        service, started = self.held()
+        assert started is not None
+        self.assertNoResult(started)
+        self.assertEqual(self.seen, [])
+        self.reactor.run()
+        self.successResultOf(started)
+        self.reactor.turn()
+        self.assertEqual(len(self.seen), 1)
+        service.stopService()
+        self.assertIsNone(service.startService())
+
+    def test_it_is_let_in_at_once_where_somebody_else_has_the_handlers(self) -> None:
+        self.held(at_start=False)
+        self.assertEqual(self.seen, [None])
+
+    def test_a_stop_before_the_reactor_runs_lets_in_what_was_held_back_all_the_same(self) -> None:
+        service, started = self.held()
+        assert started is not None
+        started.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        started.cancel()
+        service.stopService()
+        self.reactor.run()
+        self.assertEqual(self.seen, [None])
 
     def test_a_stop_before_the_reactor_runs_takes_nothing(self) -> None:
         service = self.service()

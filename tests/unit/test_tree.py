@@ -6,9 +6,13 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
+from duck_tx import automation, every
 from duck_tx.content.static import StaticFiles
 from duck_tx.errors import ApplicationError, PortError
 from duck_tx.gateway.django import LoadedProject
@@ -18,11 +22,13 @@ from duck_tx.http.limits import Limits
 from duck_tx.http.nothing import NothingHere
 from duck_tx.http.router import Router
 from duck_tx.process.port import bind
+from duck_tx.process.solo import SoloService
 from duck_tx.proxy.resource import ReverseProxy
 from duck_tx.serving import processes, threads
 from duck_tx.settings import Settings, override
 from duck_tx.tree import Tree
 from tests.case import UnitTestCase
+from tests.unit.logged import logged_lines
 from tests.unit.reactor import HandedOver
 
 
@@ -35,6 +41,7 @@ class _Case(UnitTestCase):
     def setUp(self) -> None:
         self.environ: Mapping[str, str] = {}
         self.sockets: dict[str, socket.socket] = {}
+        self.is_next = False
 
     def tree(self, **values: object) -> Tree:
         values = {"gateway__wsgi": "some.module:application", "server__port": 0} | values
@@ -48,6 +55,7 @@ class _Case(UnitTestCase):
             describe=dict,
             environ=self.environ,
             sockets=self.sockets,
+            is_next=self.is_next,
         )
 
     def names(self, tree: Tree) -> list[str]:
@@ -58,11 +66,23 @@ class OrderTests(_Case):
     def test_what_is_opened_first_is_closed_last(self) -> None:
         self.assertEqual(
             self.names(self.tree()),
-            ["checks", "signals", "access log", "django", "server", "metadata", "hooks"],
+            ["checks", "signals", "access log", "django", "automations", "server", "metadata", "hooks"],
         )
 
     def test_checks_can_be_skipped(self) -> None:
         self.assertNotIn("checks", self.names(self.tree(server__no_checks=True)))
+
+    def test_after_a_restart_the_startup_commands_have_been_run(self) -> None:
+        values: dict[str, object] = {"gateway__commands_on_startup": ("migrate",)}
+        own = {"server__force_worker_processes": True, "server__workers": 1}
+        for self.is_next in (False, True):
+            self.assertEqual(bool(self.tree(**values).gateway._settings.commands_on_startup), not self.is_next)
+            for automations in (True, False):
+                # The first process that loads the project: that of the automations, where they are on.
+                tree = self.tree(**values, **own, automations__enabled=automations)
+                assert tree.workers is not None and tree.solo is not None
+                self.assertEqual(tree.solo._runs_commands, not self.is_next)
+                self.assertEqual(tree.workers._runs_commands, not (self.is_next or automations))
 
     def test_without_an_application_there_is_no_gateway_and_nothing_to_locate(self) -> None:
         tree = self.tree(gateway__enabled=False, gateway__project="/nowhere")
@@ -218,12 +238,71 @@ class ProcessTests(_Case):
         )  # fmt: skip
         self.assertEqual(
             [name for name in self.names(tree) if name not in ("checks", "signals", "log")],
-            ["server", "certificates", "metadata", "hooks"],
+            ["automations", "server", "certificates", "metadata", "hooks"],
         )
         self.assertEqual({tree.part(name) for name in ("server", "django", "force-https")}, {"server"})
+        self.assertEqual(tree.part("automations"), "automations")
+        self.assertIsNone(tree.serving.automations)
         assert tree.workers is not None
         self.assertEqual(tree.workers.count, 2)
         self.assertEqual((tree.is_serving, tree.is_loaded, tree.is_redirecting), (False, False, False))
+
+    def test_what_is_no_part_of_it_has_no_end_to_wait_for(self) -> None:
+        for values in ({}, {"server__force_worker_processes": True}):
+            tree = self.tree(**values)
+            # As if all of it were up.
+            tree.service.ended = lambda name: Future()  # type: ignore[method-assign]
+            if tree.serving.automations is not None:
+                self.assertIsNone(tree.ended("automations"))
+                tree.serving.automations.automations = [automation(every(hours=1))(print)]
+            self.assertEqual(
+                [tree.ended(name) is None for name in ("server", "django", "force-https", "automations")],
+                [False, False, True, False],
+            )
+            self.assertIsNone(self.tree(**values, automations__enabled=False).ended("automations"))
+
+    def asked(self, tree: Tree, verb: str) -> Deferred[Any]:
+        return Deferred.fromCoroutine(tree.ask_automations(verb, {"name": "a"}))
+
+    def test_automations_are_asked_where_they_run(self) -> None:
+        for values in ({}, {"server__force_worker_processes": True}):
+            failure = self.failureResultOf(self.asked(self.tree(**values, automations__enabled=False), "list"))
+            self.assertIn("automations are off", failure.getErrorMessage())
+        self.assertEqual(self.successResultOf(self.asked(self.tree(), "list"))["automations"], [])
+        tree = self.tree(server__force_worker_processes=True)
+        self.assertIn("not up yet", self.failureResultOf(self.asked(tree, "list")).getErrorMessage())
+        # As if there were none.
+        self.patch(SoloService, "is_idle", True)
+        self.assertEqual(self.successResultOf(self.asked(tree, "list"))["automations"], [])
+        self.assertIn("there are no automations", self.failureResultOf(self.asked(tree, "run")).getErrorMessage())
+
+    def test_one_worker_is_the_least(self) -> None:
+        with logged_lines() as lines:
+            tree = self.tree(server__force_worker_processes=True, server__workers=2)
+            for _ in range(3):
+                tree.signals._act(signal.SIGTTOU, None)
+        assert tree.workers is not None
+        self.assertEqual((tree.workers.count, lines[-1]), (1, "one worker is the least"))
+
+    def test_the_metadata_are_renewed_with_another_number_of_them(self) -> None:
+        tree = self.tree(server__force_worker_processes=True, server__workers=2)
+        workers = tree.workers
+        assert workers is not None
+        renewed: list[int] = []
+        self.patch(tree.meta, "renew", lambda: renewed.append(workers.count))
+        for count in (3, 3, 1):
+            workers.resize(count)
+        self.assertEqual(renewed, [3, 1])
+
+    def test_the_one_process_is_not_suspended_by_signals_for_workers(self) -> None:
+        tree = self.tree()
+        with logged_lines() as lines:
+            for number in (signal.SIGTTIN, signal.SIGTTOU):
+                tree.signals._act(number, None)
+        self.assertEqual(
+            lines,
+            ["there is one process, and no more can be had: start the server with --processes for several"] * 2,
+        )
 
     def test_django_that_is_set_up_here_is_of_no_use_there(self) -> None:
         settings = _settings(gateway__wsgi="some.module:application", server__force_worker_processes=True)

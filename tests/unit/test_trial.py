@@ -12,13 +12,14 @@ from duck_tx.errors import ApplicationError
 from duck_tx.process.trial import Trial, reasons
 from tests.case import AsyncTestCase, UnitTestCase
 from tests.unit.child import ROOT
+from tests.unit.logged import logged_lines
 from tests.unit.spawning import ClockedReactor, lives, until
 
 _ATTEMPT = """
 import os, sys
 from duck_tx.errors import ApplicationError
 from duck_tx.process.trial import VARIABLE, Attempt
-def look(ports):
+def look(ports, say):
     print('looking', sorted(ports))
     {look}
 attempt = Attempt(os.environ.pop(VARIABLE), look)
@@ -62,6 +63,27 @@ class TrialTests(AsyncTestCase):
     async def test_the_child_knows_which_ports_are_there(self) -> None:
         look = "assert ports == {'server', 'force-https'}"
         await self.attempt(look, ports=("server", "force-https"))
+
+    async def test_what_the_child_says_meanwhile_is_logged(self) -> None:
+        with logged_lines() as lines:
+            await self.attempt("say('migrating'); say(''); say('  and done')")
+        self.assertEqual(lines, ["migrating", "  and done"])
+
+    async def test_a_line_that_the_project_has_begun_is_no_harm(self) -> None:
+        with logged_lines() as lines:
+            await self.attempt("print('a', end='', flush=True); say('news'); print('b', end='', flush=True)")
+        self.assertEqual(lines, ["news"])
+
+    async def test_a_child_that_has_said_something_has_all_the_time_that_it_takes(self) -> None:
+        clock = ClockedReactor()
+        gate = Path(self.mktemp()).absolute()
+        look = f"import time; say('begun')\n    while not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+        with logged_lines() as lines:
+            tried = self.run_child(_ATTEMPT.format(look=look, method="startService"), trial=Trial(clock, patience=5.0))
+            await until(lambda: "begun" in lines)
+            clock.advance(60.0)
+            gate.touch()
+            await tried
 
     async def test_what_is_wrong_is_told(self) -> None:
         self.assertEqual(await self.refused(self.attempt("raise ApplicationError('one\\ntwo')")), ["one", "two"])

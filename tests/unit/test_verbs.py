@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
 from duck_tx.errors import ApplicationError
-from duck_tx.process.promise import settled
+from duck_tx.promise import settled
 from duck_tx.settings import Settings, override
 from duck_tx.tree import Tree
 from duck_tx.verbs import verbs
@@ -27,10 +28,10 @@ class _App:
         self.tree = Tree(self.settings, HandedOver(), **calls)
         self.addr, self.port, self.DOMAIN = "0.0.0.0", 8123, "site.example"
         self.absolute_uri, self.absolute_ws_uri = "http://site.example:8123", "ws://site.example:8123"
-        self.restarted: Deferred[None] = succeed(None)
+        self.restarted: Deferred[tuple[str, ...]] = succeed(())
         self.stops = 0
 
-    def restart(self) -> Deferred[None]:
+    def restart(self) -> Deferred[tuple[str, ...]]:
         return self.restarted
 
     def stop(self) -> Deferred[None]:
@@ -54,6 +55,12 @@ class VerbsTests(UnitTestCase):
             (found["pid"], found["port"], found["serving"], found["processes"]), (os.getpid(), 8123, False, [])
         )
 
+    def test_the_status_tells_of_the_process_that_runs_automations(self) -> None:
+        self.assertIsNone(self.ask("status")["automations"])
+        about = {"pid": 7, "state": "ready", "memory": 1, "age": 2.0}
+        self.patch(self.app.tree, "solo", SimpleNamespace(describe=lambda: about))
+        self.assertEqual(self.ask("status")["automations"], about)
+
     def test_one_process_has_threads_and_no_workers(self) -> None:
         self.assertEqual(self.ask("workers"), {"count": None, "threads": 3, "workers": []})
         failure = self.failureResultOf(self.asked("workers", {"by": 1}), ApplicationError)
@@ -65,7 +72,13 @@ class VerbsTests(UnitTestCase):
 
     def test_a_restart_says_which_life_it_ends(self) -> None:
         found = self.ask("restart")
-        self.assertEqual(found, {"pid": os.getpid(), "started": self.ask("status")["started"], "ends": False})
+        self.assertEqual(
+            found, {"pid": os.getpid(), "started": self.ask("status")["started"], "ends": False, "waiting": []}
+        )
+
+    def test_a_restart_names_what_is_not_as_it_was_set(self) -> None:
+        self.app.restarted = succeed(("server.port", "reload.paths"))
+        self.assertEqual(self.ask("restart")["waiting"], ["server.port", "reload.paths"])
 
     def test_a_restart_that_is_refused_is_no_answer(self) -> None:
         self.app.restarted = fail(ApplicationError("no such project."))

@@ -6,12 +6,18 @@ import os
 import socket
 from typing import Any
 
+import msgspec
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from duck_tx import worker
+from duck_tx.errors import ApplicationError
 from duck_tx.http.turns import Board
 from duck_tx.process.link import MainEnd, Role
+from duck_tx.promise import settled
+from duck_tx.serving import Serving
 from duck_tx.settings import Settings, override
 from duck_tx.worker import Handed, WorkerLife
 from tests.case import UnitTestCase
@@ -93,6 +99,42 @@ class WorkerLifeTests(UnitTestCase):
         self.begin()
         self.assertEqual(self.main.words, ["loaded", "became_ready"])
         self.assertTrue(self.life._serving and self.life._serving.server.listening)
+
+    def begin_with(self, *automations: object) -> None:
+        """Begin as the process that runs these."""
+
+        class Found(Service):
+            def __init__(self) -> None:
+                self.automations = automations
+
+        titles: list[str] = []
+        self.patch(worker, "set_title", titles.append)
+        self.patch(Serving, "_automations", lambda serving: Found())
+        self.life.begin(msgspec.structs.replace(self.role(), kind="automations"))
+        self.turn()
+        self.assertEqual(titles, ["duck-server: automations"])
+
+    def test_one_for_automations_opens_no_port(self) -> None:
+        self.begin_with("a job")
+        self.assertEqual(self.main.words, ["became_ready"])
+        assert self.life._serving is not None
+        self.assertFalse(self.life._serving.server.listening)
+        self.assertGreater(self.life.grace, self.role().settings.server.grace)
+
+    def test_where_there_are_none_it_has_nothing_to_do(self) -> None:
+        self.begin_with()
+        self.assertEqual(self.main.words, ["idle"])
+        found: Any = self.successResultOf(Deferred.fromCoroutine(settled(self.life.ask("list", {}))))
+        self.assertEqual(found["automations"], [])
+        self.assertFalse(self.reactor.hasStopped)
+        self.life.drain([])
+        self.turn()
+        self.assertEqual((self.life.status, self.reactor.hasStopped), (0, True))
+
+    def test_a_worker_has_no_automations_to_be_asked_about(self) -> None:
+        self.assertRaises(ApplicationError, self.life.ask, "list", {})
+        self.begin()
+        self.assertRaises(ApplicationError, self.life.ask, "list", {})
 
     def test_it_gives_signs_of_life(self) -> None:
         self.begin()

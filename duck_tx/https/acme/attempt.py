@@ -17,11 +17,11 @@ from duck_tx.https.acme.errand import Pause
 from duck_tx.https.acme.failure import AcmeError
 from duck_tx.https.acme.files import CertificateFiles, Kept, Origin
 from duck_tx.https.acme.history import History
-from duck_tx.https.acme.lock import only_one
 from duck_tx.https.acme.plan import Advice, Window, renewal_time
 from duck_tx.https.acme.wanted import Issued, Wanted
 from duck_tx.https.acme.writing import folder
 from duck_tx.https.credential import moment
+from duck_tx.lock import only_one
 
 __all__ = ["Advise", "Attempt", "Found", "Order"]
 
