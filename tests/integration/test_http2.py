@@ -32,7 +32,7 @@ _CURL = {"http": ("--http2-prior-knowledge",), "https": ("--http2", "--insecure"
 _IN_TIME = 1.0
 """Seconds for the answer to whatever is wrong."""
 
-_ROUNDS = 5
+_ROUNDS = 12
 
 
 @cache
@@ -133,8 +133,10 @@ class AftermathTests(UnitTestCase):
                 client.close()
             wait_until(lambda: _curl(server, "/channels").stdout == b"1", 15, "connections are left")
             memory.append(_memory(server))
-        # The first rounds fill what is kept on purpose.
-        self.assertLess(memory[-1] - memory[_ROUNDS // 2], 1024 * 1024)
+        # The first rounds fill what is kept on purpose, and how many connections there are at a time is up to the
+        # system; what is left behind for good is in the least of each later third as well.
+        earlier, later = min(memory[4:8]), min(memory[8:])
+        self.assertLess(later - earlier, 1024 * 1024, memory)
         self.assertEqual(server.lines()[said:], [])
 
     def greeted(self, server: Server) -> SocketClient:
