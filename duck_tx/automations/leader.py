@@ -30,6 +30,9 @@ _AT_ONCE = 20
 
 _MANY = 1000
 
+_AFTER_FAILURE = 1.0
+"""Seconds until what failed is tried again."""
+
 _NOTICED = 1.0
 """Seconds that a clock has to be set by to be worth a line."""
 
@@ -175,6 +178,14 @@ class Leader:
 
     def _turn(self) -> Deferred[None] | None:
         """Begin what is due, and wait for what is next: the loop goes on when this has fired."""
+        try:
+            return self._begin_due()
+        except Exception:
+            # The loop would end with it, and with the loop all automations.
+            _log.failure("automations: not all that is due could begin")
+            return self._until(self._clock.seconds() + _AFTER_FAILURE)
+
+    def _begin_due(self) -> Deferred[None] | None:
         now = self._clock.seconds()
         by = self._jumps.since()
         if abs(by) >= _NOTICED:
@@ -187,8 +198,13 @@ class Leader:
             if not self.dispatch.is_behind:
                 return None
             following = now + SOON
+        return self._until(following)
+
+    def _until(self, moment: float | None) -> Deferred[None]:
+        """Fires when that has come, or somebody calls :meth:`wake`."""
         waiting: Deferred[None] = Deferred()
-        call = None if following is None else self._clock.callLater(following - now, self.wake)
+        delay = None if moment is None else max(moment - self._clock.seconds(), 0.0)
+        call = None if delay is None else self._clock.callLater(delay, self.wake)
         self._wait = (waiting, call)
         return waiting
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import count, pairwise
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -115,6 +116,22 @@ class TimeTests(AutomationTestCase):
         self.lead(Automation(_job, "a", when=every(days=1)))
         self.clock.live(_DAY)
         self.assertEqual(len(self.records.pruned), 5)
+
+
+class RobustTests(AutomationTestCase):
+    def test_a_failure_among_ourselves_is_told_and_ends_nothing(self) -> None:
+        leader = self.lead(Automation(_job, "a", when=every(minutes=1)))
+        due, failures = leader.agenda.due, [OSError("no"), ValueError("no")]
+
+        def fail(*args: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return due(*args)
+
+        self.patch(leader.agenda, "due", fail)
+        self.clock.live(130.0)
+        self.assertEqual(self.runner.times("a"), [62.0, 120.0])
+        self.assertEqual(len(self.flushLoggedErrors(OSError, ValueError)), 2)
 
 
 class OverlapTests(AutomationTestCase):
