@@ -12,21 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from duck_tx.process import inherited, notify
-from duck_tx.process.lines import Lines
-from duck_tx.process.pace import Pace
+from duck_tx.process.output import LINES_PER_SECOND, Output
 
 __all__ = ["Child", "Ending", "environ_of_child"]
 
 _GUARD = str(Path(__file__).with_name("guard.py"))
 _STREAMS = {1: "stdout", 2: "stderr"}
-_LINES_PER_SECOND = 1000
 _OUTPUT_AFTER_END = 1.0
-"""Seconds for what a program wrote before it ended: a daemon that it left behind may hold its output open for ever."""
+"""Seconds for what a program wrote before it ended: it may have been a lot."""
 
 
 def environ_of_child(environ: Mapping[str, str]) -> dict[str, str]:
@@ -83,18 +80,19 @@ class Child(ProcessProtocol):
         *,
         output: Callable[[str, str], object],
         ended: Callable[[Ending], object],
-        rate: int = _LINES_PER_SECOND,
+        rate: int = LINES_PER_SECOND,
     ) -> None:
         self.pid = 0
         self._reactor = reactor
-        self._output = output
         self._ended = ended
         self._process: Any = None
         self._has_exited = False
-        self._late: IDelayedCall | None = None
-        self._lines = {stream: Lines() for stream in _STREAMS.values()}
-        self._pace = Pace[tuple[str, str]](
-            reactor, rate, lambda said: output(*said), pause=self._pause, resume=self._resume
+        self._output = Output(
+            reactor,
+            lambda stream, line: output(_STREAMS[stream], line),
+            streams=_STREAMS,
+            after_end=_OUTPUT_AFTER_END,
+            rate=rate,
         )
 
     def start(self, command: Sequence[str], *, directory: Path, environ: Mapping[str, str], grace: float) -> None:
@@ -132,34 +130,20 @@ class Child(ProcessProtocol):
         """There is a process."""
         self._process = self.transport
         self.pid = self._process.pid
+        self._output.begin(self._process)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """It has written."""
-        stream = _STREAMS[childFD]
-        self._pace.put((stream, line) for line in self._lines[stream].feed(data))
+        self._output.feed(childFD, data)
 
     def processExited(self, reason: Failure) -> None:
         """It has ended; what it wrote may still be on its way."""
         self._has_exited = True
         # Its number may be given to others from here on, unless there is still somebody in its group.
         self._kill_group()
-        self._process.resumeProducing()
-        self._late = self._reactor.callLater(_OUTPUT_AFTER_END, self._process.loseConnection)
+        self._output.exited()
 
     def processEnded(self, reason: Failure) -> None:
         """It has ended, and there is no more to read."""
-        if self._late is not None and self._late.active():
-            self._late.cancel()
-        for stream, lines in self._lines.items():
-            self._pace.put((stream, line) for line in lines.end())
-        forgotten = self._pace.end()
-        if forgotten:
-            self._output("stdout", f"({forgotten} more lines are left out)")
+        self._output.end()
         self._ended(Ending.of(reason))
-
-    def _pause(self) -> None:
-        if not self._has_exited:
-            self._process.pauseProducing()
-
-    def _resume(self) -> None:
-        self._process.resumeProducing()

@@ -22,8 +22,7 @@ from duck_tx.interrupt import held_back
 from duck_tx.process.child import Ending
 from duck_tx.process.fork import Fork, Gone, Load, Loaded, Made, NotMade, Retire, Unfit, Wire, Word, pair
 from duck_tx.process.forked import Forked
-from duck_tx.process.lines import Lines
-from duck_tx.process.pace import Pace
+from duck_tx.process.output import Output
 from duck_tx.process.worker import LINK
 
 __all__ = ["Nursery"]
@@ -31,9 +30,6 @@ __all__ = ["Nursery"]
 _log = Logger()
 
 _COMMAND = ("-m", "duck_tx.nursery")
-_LINES_PER_SECOND = 1000
-_OUTPUT_AFTER_END = 0.2
-"""Seconds for what it wrote before its end."""
 
 _FOR_A_FORK = 10.0
 """Seconds to make a worker: it does nothing else, so one that takes longer is stuck."""
@@ -72,9 +68,7 @@ class Nursery(ProcessProtocol):
         self._link: _Link | None = None
         self._process: Any = None
         self._has_exited = False
-        self._late: IDelayedCall | None = None
-        self._lines = Lines()
-        self._pace = Pace[str](reactor, _LINES_PER_SECOND, _tell, pause=self._pause, resume=self._resume)
+        self._output = Output(reactor, _tell)
 
     # What is done with it.
 
@@ -99,6 +93,7 @@ class Nursery(ProcessProtocol):
         except BaseException:
             ours.close()
             raise
+        self._output.begin(self._process)
         self._link = _Link(self._reactor, wire, self._heard, self._left_alone)
 
     def go_on(self) -> None:
@@ -111,10 +106,6 @@ class Nursery(ProcessProtocol):
         self._say(Fork(tuple(descriptors)), *descriptors.values())
         for each in descriptors.values():
             os.close(each)
-
-    def makes(self, forked: Forked) -> bool:
-        """Whether this one is about to be made here."""
-        return self._making is forked
 
     def retire(self) -> None:
         """Make no more; end when the last of the workers has."""
@@ -196,33 +187,21 @@ class Nursery(ProcessProtocol):
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """It has written something."""
-        self._pace.put(self._lines.feed(data))
+        self._output.feed(childFD, data)
 
     def processExited(self, reason: Failure) -> None:
         """It has ended; what it wrote may still be on its way."""
         self._has_exited = True
-        self._process.resumeProducing()
-        # A program that it started may hold its output open for ever.
-        self._late = self._reactor.callLater(_OUTPUT_AFTER_END, self._process.loseConnection)
+        self._output.exited()
         if self._link is not None:
             self._link.finish()
 
     def processEnded(self, reason: Failure) -> None:
         """It has ended, and there is no more to read."""
-        if self._late is not None and self._late.active():
-            self._late.cancel()
-        self._pace.put(self._lines.end())
-        self._pace.end()
+        self._output.end()
         self.ending = Ending.of(reason)
         self._decide(f"the nursery: {self.ending} before it had loaded the project.")
         self.ended.callback(None)
-
-    def _pause(self) -> None:
-        if not self._has_exited:
-            self._process.pauseProducing()
-
-    def _resume(self) -> None:
-        self._process.resumeProducing()
 
 
 class _Link(FileDescriptor):
@@ -276,5 +255,5 @@ class _Link(FileDescriptor):
         self._lost()
 
 
-def _tell(line: str) -> None:
+def _tell(stream: int, line: str) -> None:
     _log.info("[nursery] {line}", line=line)

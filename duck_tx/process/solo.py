@@ -11,7 +11,6 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from duck_tx.errors import ApplicationError
@@ -19,6 +18,7 @@ from duck_tx.process.child import environ_of_child
 from duck_tx.process.link import Role
 from duck_tx.process.slot import Slot
 from duck_tx.process.tenure import Tenure, between_looks
+from duck_tx.process.watch import Watch
 from duck_tx.process.worker import Worker, spawning
 from duck_tx.promise import follow
 from duck_tx.settings import Settings
@@ -64,8 +64,7 @@ class SoloService(Service):
         self._idle: set[Slot] = set()
         self._leaving: set[Worker] = set()
         self._is_up = False
-        self._looked = 0.0
-        self._look_later: IDelayedCall | None = None
+        self._watch = Watch(reactor, lambda: self._settings.server.worker_timeout, self._workers)
 
     # What there is.
 
@@ -118,8 +117,7 @@ class SoloService(Service):
         if self._is_up:
             return
         super().startService()
-        self._looked = self._reactor.seconds()
-        self._look_later = self._reactor.callLater(self._between_looks, self._look)
+        self._watch.begin()
         if self.is_wanted:
             self._slot = await self._begun(self._settings, runs_commands=self._runs_commands)
         self._is_up = True
@@ -136,9 +134,7 @@ class SoloService(Service):
         """Have it finish what runs, and end; it is killed when the grace is over."""
         super().stopService()
         self.let_go()
-        if self._look_later is not None:
-            self._look_later.cancel()
-            self._look_later = None
+        self._watch.end()
         try:
             for worker in self._workers():
                 await follow(worker.ended)
@@ -264,17 +260,3 @@ class SoloService(Service):
         if earlier is not None:
             self._drop(earlier)
         self._changed()
-
-    # How it does.
-
-    @property
-    def _between_looks(self) -> float:
-        return between_looks(self._settings.server.worker_timeout)
-
-    def _look(self) -> None:
-        """Give it up if it does not answer."""
-        now = self._reactor.seconds()
-        elapsed, self._looked = now - self._looked, now
-        self._look_later = self._reactor.callLater(self._between_looks, self._look)
-        for worker in self._workers():
-            worker.passed(elapsed)

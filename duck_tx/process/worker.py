@@ -18,9 +18,8 @@ from twisted.python.failure import Failure
 
 from duck_tx.interrupt import held_back
 from duck_tx.process.child import Ending
-from duck_tx.process.lines import Lines
 from duck_tx.process.link import Announce, Drain, MainEnd, Role, connect
-from duck_tx.process.pace import Pace
+from duck_tx.process.output import Output
 from duck_tx.process.tenure import Silence, Tenure
 
 __all__ = ["BOARD", "LINK", "Descriptors", "Spawn", "Worker", "spawning"]
@@ -31,9 +30,6 @@ LINK, BOARD = 3, 4
 """The descriptors of the link and of the board in a worker; those of the listening sockets follow."""
 
 _COMMAND = ("-m", "duck_tx.worker")
-_LINES_PER_SECOND = 1000
-_OUTPUT_AFTER_END = 0.2
-"""Seconds for what it wrote before its end; a program that it left behind may hold its output open."""
 
 _AFTER_GRACE = 2.0
 """Seconds beyond the grace that an end may take: the worker ends the grace by itself."""
@@ -82,6 +78,7 @@ class Worker(ProcessProtocol):
     :param left: called when somebody else has asked it to end: it waits to be told how.
 
     :ivar name: who it is, in a sentence.
+    :ivar cell: its own on the board.
     :ivar is_idle: there is nothing for it to do: it serves as long as that takes to end it.
     :ivar decided: fires when it serves, or is known never to.
     :ivar why_not: the lines that say why it never will; empty where it serves, or nothing is known yet.
@@ -106,6 +103,7 @@ class Worker(ProcessProtocol):
     ) -> None:
         self.number = role.number
         self.name = role.name
+        self.cell = role.cell
         self.is_idle = False
         self.pid = 0
         self.state: State = "starting"
@@ -129,8 +127,7 @@ class Worker(ProcessProtocol):
         self._has_exited = False
         self._is_given_up = False
         self._later: list[IDelayedCall] = []
-        self._lines = Lines()
-        self._pace = Pace[str](reactor, _LINES_PER_SECOND, self._tell, pause=self._pause, resume=self._resume)
+        self._output = Output(reactor, self._tell)
 
     # What is done with it.
 
@@ -149,6 +146,7 @@ class Worker(ProcessProtocol):
         try:
             with theirs:
                 self._process = self._spawn(self, descriptors)
+            self._output.begin(self._process)
         except BaseException:
             ours.close()
             raise
@@ -277,22 +275,18 @@ class Worker(ProcessProtocol):
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """It has written something."""
-        self._pace.put(self._lines.feed(data))
+        self._output.feed(childFD, data)
 
     def processExited(self, reason: Failure) -> None:
         """It has ended; what it wrote may still be on its way."""
         self._has_exited = True
         self._cancel()
-        self._process.resumeProducing()
-        self._later.append(self._reactor.callLater(_OUTPUT_AFTER_END, self._process.loseConnection))
+        self._output.exited()
 
     def processEnded(self, reason: Failure) -> None:
         """It has ended, and there is no more to read."""
         self._cancel()
-        self._pace.put(self._lines.end())
-        forgotten = self._pace.end()
-        if forgotten:
-            self._tell(f"({forgotten} more lines are left out)")
+        self._output.end()
         self.ending = Ending.of(reason)
         self.state = "leaving"
         self.end.hang_up()
@@ -305,12 +299,5 @@ class Worker(ProcessProtocol):
                 call.cancel()
         self._later.clear()
 
-    def _tell(self, line: str) -> None:
+    def _tell(self, stream: int, line: str) -> None:
         _log.info("[{label}] {line}", label=self._role.label, line=line)
-
-    def _pause(self) -> None:
-        if not self._has_exited:
-            self._process.pauseProducing()
-
-    def _resume(self) -> None:
-        self._process.resumeProducing()

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, gatherResults
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -25,6 +23,7 @@ from duck_tx.process.preload import Preload
 from duck_tx.process.roll import HalfRestarted
 from duck_tx.process.slot import Slot
 from duck_tx.process.tenure import between_looks, mebibytes, tenure
+from duck_tx.process.watch import Watch
 from duck_tx.process.worker import BOARD, Worker
 from duck_tx.promise import follow, settled
 from duck_tx.settings import Settings
@@ -86,15 +85,15 @@ class WorkerService(Service):
         self._board: Board | None = None
         self._origins = Origins(reactor, directory=self._directory, environ=environ, draw=draw)
         self._preload: Preload | None = None
-        self._generations: Counter[int] = Counter()
         self._slots: dict[int, Slot] = {}
         self._leaving: set[Worker] = set()
         self._answers: dict[tuple[str, bytes], bytes] = {}
         self._is_up = False
         self._replacing = DeferredLock()
         self._bound_told = 0
-        self._looked = 0.0
-        self._look_later: IDelayedCall | None = None
+        self._watch = Watch(
+            reactor, lambda: self._settings.server.worker_timeout, self._workers, self._replace_the_overdue
+        )
 
     # What there is.
 
@@ -129,8 +128,7 @@ class WorkerService(Service):
             return
         self.privilegedStartService()
         super().startService()
-        self._looked = self._reactor.seconds()
-        self._look_later = self._reactor.callLater(self._between_looks, self._look)
+        self._watch.begin()
         self._preload = await self._origins.prepare(self._settings, runs_commands=self._runs_commands)
         first = self._slot(1)
         worker = first.begin(runs_commands=self._runs_commands and self._preload is None)
@@ -145,9 +143,7 @@ class WorkerService(Service):
         """Have all of them finish what is in flight, and end; who does not is killed when the grace is over."""
         super().stopService()
         self._is_up = False
-        if self._look_later is not None:
-            self._look_later.cancel()
-            self._look_later = None
+        self._watch.end()
         for slot in self._slots.values():
             slot.close()
         self._origins.retire()
@@ -192,8 +188,8 @@ class WorkerService(Service):
             self._board = Board.make()
         board = self._board
         # One that is ready and its successor are there at the same time.
-        self._generations[slot.number] += 1
-        cell = 2 * slot.number - self._generations[slot.number] % 2
+        one, other = 2 * slot.number - 1, 2 * slot.number
+        cell = other if any(worker.cell == one for worker in slot.workers()) else one
         board.use(cell)
         role = Role(
             number=slot.number,
@@ -203,7 +199,7 @@ class WorkerService(Service):
             board=BOARD,
             cell=cell,
             runs_commands=runs_commands,
-            beat=self._between_looks,
+            beat=between_looks(server.worker_timeout),
         )
         worker = Worker(
             self._reactor,
@@ -215,17 +211,18 @@ class WorkerService(Service):
             loaded=self._loaded,
             left=lambda worker: self._left(slot, worker),
         )
-        worker.ended.addCallback(lambda _: self._ended(slot, worker, cell))
+        worker.ended.addCallback(lambda _: self._ended(slot, worker))
         worker.start(sockets, board.descriptor)
         for (kind, key), value in self._answers.items():
             worker.end.say(Answer, kind=kind, key=key, value=value)
         return worker
 
-    def _ended(self, slot: Slot, worker: Worker, cell: int) -> None:
-        if self._board is not None:
-            self._board.cells[cell] = 0
+    def _ended(self, slot: Slot, worker: Worker) -> None:
         self._leaving.discard(worker)
         slot.ended(worker)
+        # One that takes long to leave may have a cell that is another's by now.
+        if self._board is not None and all(each.cell != worker.cell for each in self._workers()):
+            self._board.cells[worker.cell] = 0
 
     def _left(self, slot: Slot, worker: Worker) -> None:
         """Somebody has asked a worker to end, and not this process."""
@@ -294,6 +291,9 @@ class WorkerService(Service):
             try:
                 await slot.replace(runs_commands=runs_commands and is_first and preload is None)
             except ApplicationError as error:
+                if self._is_up and self._slots.get(number) is not slot:
+                    # Fewer are wanted since it began.
+                    continue
                 if is_first:
                     self._settings, self._preload = earlier
                     if preload is not None:
@@ -306,17 +306,8 @@ class WorkerService(Service):
                 earlier[1].retire()
             is_first = False
 
-    @property
-    def _between_looks(self) -> float:
-        return between_looks(self._settings.server.worker_timeout)
-
-    def _look(self) -> None:
-        """Give up who does not answer, and replace who has served long enough."""
-        now = self._reactor.seconds()
-        elapsed, self._looked = now - self._looked, now
-        self._look_later = self._reactor.callLater(self._between_looks, self._look)
-        for worker in self._workers():
-            worker.passed(elapsed)
+    def _replace_the_overdue(self) -> None:
+        """Replace one that has served long enough."""
         if self._replacing.locked or not self._is_up:
             return
         overdue = {slot: why for slot in self._slots.values() if (why := slot.overdue())}

@@ -154,6 +154,12 @@ class PreloadTests(UnitTestCase):
         self.end()
         self.assertEqual(self.log[1:], ["[nursery] one", "[nursery] half a li"])
 
+    def test_what_it_wrote_too_fast_before_its_end_is_counted(self) -> None:
+        self.begun()
+        self.reactor.last.write(b"line\n" * 5000)
+        self.end()
+        self.assertEqual(self.log[-1], "[nursery] (3000 more lines are left out)")
+
     # Its end.
 
     def test_one_that_dies_is_replaced_later_and_later_and_runs_no_commands(self) -> None:

@@ -142,6 +142,21 @@ class RollTests(WorkersTestCase):
         assert worker.role is not None
         self.assertEqual(worker.role.settings.server.process_name, "b")
 
+    def test_it_goes_on_where_the_one_whose_turn_it_is_is_not_wanted_any_more(self) -> None:
+        service = self.started(3)
+        rolled = service.roll(self.settings(process_name="new"))
+        self.turn()
+        for child in self.children[3:]:
+            child.ready()
+            self.turn()
+        self.assertEqual(len(self.children), 5)
+        service.resize(1)
+        self.turn()
+        self.successResultOf(rolled)
+        [worker] = self.living
+        assert worker.role is not None
+        self.assertEqual(worker.role.settings.server.process_name, "new")
+
     def test_a_stop_meanwhile_ends_it(self) -> None:
         service = self.started(2)
         rolled = service.roll(self.settings())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import signal
 from itertools import pairwise
 
-from tests.unit.worker_case import WorkersTestCase
+from duck_tx.process.worker import BOARD
+from duck_tx.process.workers import WorkerService
+from tests.unit.worker_case import ScriptedWorker, WorkersTestCase
 
 
 class DeathTests(WorkersTestCase):
@@ -210,6 +213,46 @@ class TenureTests(WorkersTestCase):
         self.children[1].exit(number=signal.SIGKILL)
         self.turn()
         self.assertEqual(len(self.living), 1)
+
+
+class CellTests(WorkersTestCase):
+    def cell(self, child: ScriptedWorker) -> int:
+        assert child.role is not None
+        return child.role.cell
+
+    def rolled(self, service: WorkerService) -> None:
+        service.roll(self.settings())
+        self.turn()
+
+    def test_a_successor_has_another_cell_than_who_serves_even_after_one_that_failed(self) -> None:
+        service = self.started(2)
+        service.roll(self.settings()).addErrback(lambda failure: None)
+        self.turn()
+        self.children[-1].fail("the project is broken.")
+        self.turn()
+        self.rolled(service)
+        first, second, failed, successor = self.children
+        self.assertEqual((self.cell(first), self.cell(failed), self.cell(successor)), (1, 2, 2))
+        self.assertEqual(self.cell(second), 3)
+
+    def test_one_that_takes_long_to_leave_does_not_take_a_cell_along_that_is_another_s_by_now(self) -> None:
+        service = self.started(1)
+        first = self.children[0]
+        first.obeys = False
+        for _ in range(2):
+            self.rolled(service)
+            self.children[-1].ready()
+            self.turn()
+        third = self.children[-1]
+        self.assertEqual((self.cell(first), self.cell(third), first.lives), (1, 1, True))
+        descriptor = third.descriptors[BOARD]
+        assert isinstance(descriptor, int)
+        board = memoryview(mmap.mmap(descriptor, 8)).cast("I")
+        board[1] = 4
+        first.exit()
+        self.assertEqual(board[1], 4)
+        third.exit()
+        self.assertEqual(board[1], 0)
 
 
 class AskedToEndTests(WorkersTestCase):
