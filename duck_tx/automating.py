@@ -87,7 +87,8 @@ def _found(settings: Settings, state_directory: Path) -> Found:
     close_connections()
     django = sys.modules.get("django.conf")
     has_django = django is not None and django.settings.configured
-    zone = django.settings.TIME_ZONE if django is not None and has_django else ""
+    # Django takes None for it, too.
+    zone = django.settings.TIME_ZONE or "" if django is not None and has_django else ""
     return Found(automations, zone, _seen(state_directory) if automations else frozenset())
 
 

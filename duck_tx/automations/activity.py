@@ -5,34 +5,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from duck_tx.automations.agenda import MOST_OWED
 from duck_tx.automations.automation import Automation
+from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.record import By
 
-__all__ = ["Activity", "Outcome", "Running", "Start"]
+__all__ = ["Activity", "Running", "Start"]
 
 MOST_WAITING = 100
 """Runs of one automation that wait for the one before; more are left out."""
 
 _MOST_DOUBLINGS = 20
-
-
-class Outcome(Protocol):
-    """How a run ended."""
-
-    @property
-    def state(self) -> Literal["done", "failed", "timeout", "cancelled"]: ...
-    @property
-    def error(self) -> str: ...
-    @property
-    def output(self) -> str: ...
-    @property
-    def status(self) -> int | None: ...
 
 
 class Running(Protocol):
@@ -45,7 +33,7 @@ class Running(Protocol):
     @property
     def gone(self) -> Deferred[None]: ...
 
-    def when_ended(self, function: Callable[[Any], object]) -> None: ...
+    def when_ended(self, function: Callable[[Outcome], object]) -> None: ...
     def when_gone(self, function: Callable[[None], object]) -> None: ...
     def cancel(self) -> None: ...
 
@@ -80,7 +68,7 @@ class Activity:
     :ivar retry: begins the next attempt.
     """
 
-    __slots__ = ("automation", "beginning", "has_run", "name", "retry", "running", "waiting")
+    __slots__ = ("automation", "beginning", "name", "retry", "running", "waiting")
 
     def __init__(self, automation: Automation) -> None:
         self.automation = automation
@@ -89,7 +77,6 @@ class Activity:
         self.beginning = 0
         self.waiting: deque[Start] = deque()
         self.retry: IDelayedCall | None = None
-        self.has_run = False
 
     @property
     def is_busy(self) -> bool:

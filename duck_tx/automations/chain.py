@@ -24,7 +24,9 @@ class Chain(Doing):
         self._failed = failed
         self._now: Work | None = None
         self._is_cancelled = False
-        Deferred.fromCoroutine(self._run()).addCallback(self._gone.come)
+        # A part may fail to begin at all.
+        run = Deferred.fromCoroutine(self._run()).addErrback(lambda failure: Ending(failure.value))
+        run.addCallback(self._gone.come)
 
     def cancel(self) -> bool:
         """Cancel the one that is under way, and begin no other."""

@@ -10,6 +10,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from duck_tx.automations.automation import Automation
+from duck_tx.automations.options import seconds
 from duck_tx.automations.trigger import AutomationTrigger
 
 __all__ = ["ConditionWatch"]
@@ -48,7 +49,7 @@ class ConditionWatch:
 
     def start(self) -> None:
         """Begin to look."""
-        self._loop.start(self._trigger.check_interval, now=True)
+        self._loop.start(seconds(self._trigger.check_interval), now=True)
 
     def stop(self) -> None:
         """Look no more."""

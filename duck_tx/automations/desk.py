@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
+
 from duck_tx.automations.automation import Automation
 from duck_tx.automations.leader import Leader
 from duck_tx.automations.record import Run, answers
@@ -38,7 +40,7 @@ class Desk:
     :param clock: the time of day.
     """
 
-    def __init__(self, service: AutomationService, clock: Any) -> None:
+    def __init__(self, service: AutomationService, clock: IReactorTime) -> None:
         self._service = service
         self._clock = clock
 

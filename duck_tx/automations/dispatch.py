@@ -11,10 +11,11 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from duck_tx.automations.activity import Activity, Outcome, Running, Start
+from duck_tx.automations.activity import Activity, Running, Start
 from duck_tx.automations.agenda import Due, Memory
 from duck_tx.automations.automation import Automation
 from duck_tx.automations.inbox import TURN
+from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.record import Begin, By, Run, RunState
 from duck_tx.promise import follow
 
@@ -191,7 +192,6 @@ class Dispatch:
             self._history.end(number, self._clock.seconds(), state="cancelled", error=_STOPPING)
             start.tell(None)
             return
-        activity.has_run = True
         running = self._runner.begin(activity.automation)
         activity.running[running] = self._clock.seconds()
         running.when_ended(lambda outcome: self._ended(outcome, number, start))

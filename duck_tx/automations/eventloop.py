@@ -168,8 +168,11 @@ class _Turning:
 
     def stop(self, ended: Callable[[], object]) -> None:
         """Let it end, and call this on its thread then."""
+        self.loop.call_soon_threadsafe(self._stop, ended)
+
+    def _stop(self, ended: Callable[[], object]) -> None:
         self._ended = ended
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.stop()
 
     def _turn(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Literal, get_args
 
+from duck_tx.automations.course import CatchUp
+
 __all__ = ["CatchUp", "Options", "Overlap", "is_number", "seconds"]
 
 Overlap = Literal["skip", "queue", "allow"]
-CatchUp = Literal["none", "once", "all"]
 
 
 @dataclass(slots=True)

@@ -49,10 +49,16 @@ class Program:
             words = self.command
         except TypeError:
             return f"program {given!r} has a word that is no text. Make it one with str()"
+        if not all(map(_is_text, words)):
+            return f"program {given!r} has a character that no word may have. Remove it"
         if not words or not words[0]:
             return "a program without a name. Give it one, as in program(['pg_dump', 'shop'])"
         if os.path.isabs(self.directory) and not os.path.isdir(self.directory):
             return f"program {words[0]}: there is no directory {self.directory}. Mend its directory"
+        for name, value in self.env.items():
+            # Not its value, which may be a password.
+            if not _is_text(name) or not _is_text(value):
+                return f"program {words[0]}: its variable {name!r} is no text. Make it one with str()"
         path = self.env.get("PATH", os.environ.get("PATH", os.defpath))
         # With a slash it is seen from its directory.
         is_seen = os.sep not in words[0] or os.path.isabs(words[0])
@@ -66,6 +72,14 @@ class Program:
         :raises TypeError: always.
         """
         raise TypeError(f"{self} is a program, which only its automation runs.")
+
+
+def _is_text(value: Any) -> bool:
+    """Whether the system takes it for a word."""
+    try:
+        return b"\0" not in os.fsencode(value)
+    except (TypeError, ValueError):
+        return False
 
 
 def program(

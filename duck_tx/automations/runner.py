@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError, succeed
 from twisted.logger import Logger
 
 from duck_tx.automations.automation import Automation, Kind
@@ -22,7 +22,7 @@ from duck_tx.automations.program import Program
 from duck_tx.automations.running import Running
 from duck_tx.automations.threads import Threads
 from duck_tx.automations.trigger import AutomationTrigger
-from duck_tx.automations.work import Ending, Steps, Work, failure_of, overrides, steps_of
+from duck_tx.automations.work import Ending, Steps, Unbegun, Work, failure_of, overrides, steps_of
 from duck_tx.promise import follow
 
 __all__ = ["Runner"]
@@ -69,25 +69,17 @@ class Runner:
         for running in list(self._running):
             running.cancel()
         await DeferredList([follow(each.ended) for each in self._running])
-        finished = DeferredList([self.finish(each) for each in list(self._started.values())])
-        for done, what in ((finished, "the last hooks"), (self._loop.stop(), "the event loop")):
-            if not await self._comes(done):
-                _log.warn("{what} of the automations did not end in {seconds:g} s", what=what, seconds=_PATIENCE)
+        await self._soon(DeferredList([self.finish(each) for each in list(self._started.values())]), "the last hooks")
+        await self._soon(self._loop.stop(), "the event loop")
         self._threads.stop()
         self._listening.close()
 
-    def _comes(self, done: Deferred[Any]) -> Deferred[bool]:
-        """Whether this fires soon."""
-        comes: Deferred[bool] = Deferred()
-        late = self._reactor.callLater(_PATIENCE, comes.callback, False)
-
-        def come(_: object) -> None:
-            if late.active():
-                late.cancel()
-                comes.callback(True)
-
-        done.addBoth(come)
-        return comes
+    async def _soon(self, done: Deferred[Any], what: str) -> None:
+        """Wait for this, but not for long."""
+        try:
+            await follow(done).addTimeout(_PATIENCE, self._reactor)
+        except TimeoutError:
+            _log.warn("{what} of the automations did not end in {seconds:g} s", what=what, seconds=_PATIENCE)
 
     @property
     def is_behind(self) -> bool:
@@ -169,7 +161,11 @@ class Runner:
 
     def _begin(self, kind: Kind, steps: Steps) -> Work:
         if kind == "coroutine":
-            return self._loop.begin(steps)
+            try:
+                return self._loop.begin(steps)
+            except (OSError, RuntimeError) as error:
+                # There is no room for a loop or its thread.
+                return Unbegun(error)
         if kind == "reactor":
             return OnReactor(steps, close_connections=self._close_connections)
         return self._on_thread(steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -14,7 +14,7 @@ from duck_tx.automations.moment import Moment
 from duck_tx.automations.outcome import Outcome, outcome_of
 from duck_tx.automations.output import Output
 from duck_tx.automations.process import GRACE, ProgramError
-from duck_tx.automations.work import Ending, Work, failure_of
+from duck_tx.automations.work import DONE, Ending, Work, failure_of
 
 __all__ = ["Running"]
 
@@ -86,13 +86,16 @@ class Running:
 
     def _time_out(self, timeout: float) -> None:
         what = f"it was not done after {timeout:g} s"
+        # First: work that is gone as soon as it is cancelled is not all there is.
+        self._parts += 1
         self._stop("timeout", what)
         alarm = self._alarm(TimeoutError(what))
-        if alarm is not None:
-            self._parts += 1
+        if alarm is None:
+            self._part_gone(DONE)
+        else:
             alarm.when_gone(self._part_gone)
 
-    def _stop(self, state: Any, error: str) -> None:
+    def _stop(self, state: Literal["timeout", "cancelled"], error: str) -> None:
         if self._decided is not None or self._ended.has_come:
             return
         self._forget_late()

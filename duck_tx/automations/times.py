@@ -84,6 +84,8 @@ class Times:
             found.append(f"start_time={self.start!r} is unknown. Say 'immediate', or give a datetime")
         if self.trigger is not None and not isinstance(self.trigger, AutomationTrigger):
             found.append(f"trigger={self.trigger!r} is none. Give an AutomationTrigger")
+        elif self.trigger is not None and not seconds(self.trigger.check_interval) > 0:
+            found.append(f"check_interval={self.trigger.check_interval!r} is no time. Give seconds, more than 0")
         if self.pause is not None and not self.interval >= 0:
             found.append(f"interval={self.pause!r} is no time. Give seconds, 0 or more, or a timedelta")
         elif self.interval > 0 and (problem := every(seconds=self.interval).problem(now)):

@@ -16,7 +16,7 @@ from duck_tx.automations.command import Command
 from duck_tx.automations.moment import Moment
 from duck_tx.automations.output import Output
 
-__all__ = ["DONE", "Doing", "Ending", "Steps", "Work", "failure_of", "overrides", "steps_of"]
+__all__ = ["DONE", "Doing", "Ending", "Steps", "Unbegun", "Work", "failure_of", "overrides", "steps_of"]
 
 _log = Logger()
 
@@ -63,6 +63,17 @@ class Doing:
 
     def when_gone(self, function: Callable[[Ending], object]) -> None:
         self._gone.tell(function)
+
+
+class Unbegun(Doing):
+    """What could not begin, and is gone with the reason."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._gone.come(Ending(error))
+
+    def cancel(self) -> bool:
+        return True
 
 
 @dataclass(slots=True)

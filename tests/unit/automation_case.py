@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
-from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
@@ -13,12 +12,13 @@ from twisted.internet.task import Clock
 from duck_tx.automations.agenda import Memory
 from duck_tx.automations.automation import Automation
 from duck_tx.automations.leader import Leader
+from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.record import Begin, Run, RunState
 from duck_tx.automations.trigger import AutomationTrigger
 from tests.case import UnitTestCase
 from tests.unit.logged import logged_lines
 
-__all__ = ["MORNING", "AutomationTestCase", "Outcome", "Records", "Runner", "SetClock"]
+__all__ = ["MORNING", "AutomationTestCase", "Records", "Runner", "Running", "SetClock"]
 
 MORNING = 1_767_254_400.0
 """The first of January 2026, 08:00 UTC."""
@@ -49,31 +49,21 @@ class SetClock(Clock):
         self.advance(max(end - self.seconds(), 0.0))
 
 
-@dataclass
-class Outcome:
-    """How a run ended."""
-
-    state: Literal["done", "failed", "timeout", "cancelled"] = "done"
-    error: str = ""
-    output: str = ""
-    status: int | None = None
-
-
 class Running:
     """A run that ends when somebody says so."""
 
     def __init__(self) -> None:
-        self.ended: Deferred[Any] = Deferred()
+        self.ended: Deferred[Outcome] = Deferred()
         self.gone: Deferred[None] = Deferred()
         self.is_cancelled = False
 
     def end(self, outcome: Outcome | None = None, *, goes: bool = True) -> None:
         """It ends; it may go on nevertheless, as a thread does."""
-        self.ended.callback(Outcome() if outcome is None else outcome)
+        self.ended.callback(Outcome("done") if outcome is None else outcome)
         if goes:
             self.gone.callback(None)
 
-    def when_ended(self, function: Callable[[Any], object]) -> None:
+    def when_ended(self, function: Callable[[Outcome], object]) -> None:
         """As the real one."""
         self.ended.addCallback(function)
 

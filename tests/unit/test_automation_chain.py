@@ -62,6 +62,14 @@ class ChainTests(UnitTestCase):
         self.parts["one"].gone.callback(Ending(LookupError("lost")))
         self.successResultOf(chain.gone)
 
+    def test_a_part_that_cannot_begin_is_a_failure(self) -> None:
+        error = LookupError("lost")
+
+        def fail() -> Work:
+            raise error
+
+        self.assertEqual(self.successResultOf(Chain(fail, failed=lambda error: None).gone), Ending(error))
+
     def test_a_cancel_reaches_the_one_under_way_and_begins_no_other(self) -> None:
         for ending in (Ending(), Ending(LookupError("lost"))):
             del self.begun[:]

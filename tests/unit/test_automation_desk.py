@@ -10,10 +10,11 @@ from twisted.internet.defer import Deferred
 
 from duck_tx.automations.automation import Automation
 from duck_tx.automations.desk import Desk
+from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.schedule import cron, every
 from duck_tx.automations.trigger import AutomationTrigger
 from duck_tx.errors import ApplicationError
-from tests.unit.automation_case import MORNING, AutomationTestCase, Outcome, Running
+from tests.unit.automation_case import MORNING, AutomationTestCase, Running
 
 
 def _job() -> None:
@@ -91,7 +92,7 @@ class DeskTests(AutomationTestCase):
         self.assertEqual((about["schedule"], about["next"]), ("when _Full", None))
 
     def test_its_runs(self) -> None:
-        self.runner.behave = lambda name, running: running.end(Outcome(output="12 removed\n"))
+        self.runner.behave = lambda name, running: running.end(Outcome("done", output="12 removed\n"))
         desk = self.desk(Automation(_job, "a", when=every(minutes=1)))
         self.clock.live(180.0)
         answer = self.ask(desk, "history", name="a", limit=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -155,3 +156,19 @@ class HookTests(RunnerTestCase):
         self.assertEqual(said[-1], "finish")
         self.assertEqual(silent, [])
         del never
+
+    async def test_a_stop_lets_last_hooks_on_the_event_loop_end(self) -> None:
+        said: list[str] = []
+
+        class Last(Automation):
+            async def on_finish(self) -> None:
+                for _ in range(10):
+                    await asyncio.sleep(0.001)
+                said.append(self.name)
+
+        async def coroutine() -> None: ...
+
+        for each in (Last(coroutine, name="on the loop"), Last(lambda: None, name="on a thread")):
+            await self.runner.begin(each).gone
+        await self.runner.stop()
+        self.assertEqual(sorted(said), ["on a thread", "on the loop"])

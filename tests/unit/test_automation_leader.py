@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred
 from duck_tx.automations.automation import Automation
 from duck_tx.automations.inbox import TURN
 from duck_tx.automations.leader import _AT_ONCE
+from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.schedule import at, at_start, cron, every
 from duck_tx.automations.trigger import AutomationTrigger
-from tests.unit.automation_case import MORNING, AutomationTestCase, Outcome
+from tests.unit.automation_case import MORNING, AutomationTestCase
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
@@ -193,14 +194,14 @@ class FailureTests(AutomationTestCase):
         self.assertIn("automation a failed: no; tried again in 40 s", self.log)
 
     def test_until_it_succeeds(self) -> None:
-        outcomes = [Outcome("timeout"), Outcome()]
+        outcomes = [Outcome("timeout"), Outcome("done")]
         self.runner.behave = lambda name, running: running.end(outcomes.pop(0))
         self.lead(Automation(_job, "a", when=every(hours=1), retries=3))
         self.clock.live(_HOUR + 600.0)
         self.assertEqual(self.records.states("a"), ["timeout", "done"])
 
     def test_the_next_time_takes_the_place_of_another_attempt(self) -> None:
-        outcomes = [Outcome("failed"), Outcome(), Outcome()]
+        outcomes = [Outcome("failed"), Outcome("done"), Outcome("done")]
         self.runner.behave = lambda name, running: running.end(outcomes.pop(0))
         self.lead(Automation(_job, "a", when=every(minutes=1), retries=1, backoff=90.0))
         self.clock.live(185.0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from duck_tx.automations.automation import Automation
+from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.schedule import at_start, every
-from tests.unit.automation_case import AutomationTestCase, Outcome, Running
+from tests.unit.automation_case import AutomationTestCase, Running
 
 _HOUR = 3600.0
 
@@ -23,7 +24,7 @@ class LastRunTests(AutomationTestCase):
         self.assertEqual((self.runner.times("a"), self.runner.finished), ([0.0, 60.0, 120.0], ["a"]))
 
     def test_but_not_while_it_may_be_tried_again(self) -> None:
-        outcomes = [Outcome("failed"), Outcome()]
+        outcomes = [Outcome("failed"), Outcome("done")]
         self.runner.behave = lambda name, running: running.end(outcomes.pop(0))
         self.lead(Automation(_job, "a", when=at_start(), retries=1))
         self.clock.live(5.0)

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from duck_tx.automations.automation import Automation
 from duck_tx.automations.leader import Leader
+from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.schedule import cron, every
-from tests.unit.automation_case import AutomationTestCase, Outcome, Runner, Running, SetClock
+from tests.unit.automation_case import AutomationTestCase, Runner, Running, SetClock
 
 _BERLIN = ZoneInfo("Europe/Berlin")
 _FIRST = datetime(2026, 3, 1, tzinfo=UTC)

@@ -32,6 +32,14 @@ class ProgramTests(UnitTestCase):
             self.problem(["sh"], directory="/nowhere"), "program sh: there is no directory /nowhere. Mend its directory"
         )
 
+    def test_variables_are_text_and_are_not_shown(self) -> None:
+        for value in (8000, None, "a\0b"):
+            self.assertEqual(
+                self.problem(["sh"], env={"PORT": value}),
+                "program sh: its variable 'PORT' is no text. Make it one with str()",
+            )
+        self.assertEqual(self.problem(["sh"], env={"PORT": "8000", "DATA": Path("/srv")}), "")
+
     def test_a_line_is_no_list_of_words(self) -> None:
         self.assertEqual(
             self.problem("pg_dump shop"),
@@ -43,6 +51,10 @@ class ProgramTests(UnitTestCase):
         self.assertEqual(
             self.problem(["nice", 5]), "program ['nice', 5] has a word that is no text. Make it one with str()"
         )
+        for word in ("a\0b", "\ud800"):
+            self.assertEqual(
+                self.problem(["sh", word]), f"program {['sh', word]} has a character that no word may have. Remove it"
+            )
         for nothing in ([], [""]):
             self.assertIn("a program without a name", self.problem(nothing))
         self.assertIn("no text", self.problem(5))

@@ -6,11 +6,13 @@ import asyncio
 import sys
 import threading
 from functools import partial
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from duck_tx import Automation, AutomationTrigger, program
+from duck_tx.automations import eventloop
 from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.output import LONGEST
 from tests.unit.runner_case import RunnerTestCase
@@ -256,6 +258,17 @@ class CancelTests(RunnerTestCase):
             self.assertEqual((await self.outcome(lambda: print("a thread"))).output, "a thread\n")
             await self.runner.stop()
             self.runner.start()
+
+    async def test_where_there_is_no_event_loop_it_has_failed(self) -> None:
+        def refuse(name: str) -> Any:
+            raise RuntimeError("can't start new thread")
+
+        async def coroutine() -> None: ...
+
+        self.patch(eventloop, "_Turning", refuse)
+        outcome = await self.outcome(coroutine)
+        self.assertEqual((outcome.state, outcome.error), ("failed", "RuntimeError: can't start new thread"))
+        self.assertEqual(len(self.errors()), 1)
 
 
 class TriggerTests(RunnerTestCase):

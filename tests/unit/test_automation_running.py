@@ -146,6 +146,21 @@ class RunningTests(UnitTestCase):
         running.cancel()
         self.assertEqual((self.outcome(running)[0], work.cancelled), ("done", 0))
 
+    def test_also_where_its_work_is_gone_as_soon_as_it_is_cancelled(self) -> None:
+        class Prompt(_Work):
+            def cancel(self) -> bool:
+                self.gone.callback(Ending(LookupError("cancelled")))
+                return super().cancel()
+
+        self.alarm = alarm = _Work()
+        running = self.run_(Prompt(), timeout=5)
+        running.has_begun()
+        self.clock.advance(5)
+        self.assertEqual(self.outcome(running)[0], "timeout")
+        self.assertNoResult(running.gone)
+        alarm.gone.callback(Ending())
+        self.successResultOf(running.gone)
+
     def test_it_is_gone_when_its_alarm_is_too(self) -> None:
         work, self.alarm = _Work(), _Work()
         running = self.run_(work, timeout=5)

@@ -79,6 +79,14 @@ class ProblemTests(UnitTestCase):
         for number in (2, -1):
             self.assertIn("nothing says when the next run is", self.problems(number=number)[0])
 
+    def test_looks_at_a_trigger(self) -> None:
+        trigger = AutomationTrigger()
+        for interval in (0, -1, "5", None, math.inf):
+            trigger.check_interval = interval  # type: ignore[assignment]
+            self.assertEqual(
+                self.problems(trigger=trigger), [f"check_interval={interval!r} is no time. Give seconds, more than 0"]
+            )
+
     def test_intervals(self) -> None:
         for pause in (-1, "5", math.nan, True):
             self.assertIn("is no time", self.problems(pause=pause)[0])
