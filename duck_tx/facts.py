@@ -102,11 +102,8 @@ class Facts:
     def get_threadpool_futures(self) -> dict[str, Future[None] | None]:
         """The long-running parts, each with a Future that ends when it does, ``None`` where it was not started."""
         return {
-            "duck-server": self._ended("server"),
-            "django": self._ended("django"),
-            "force-https": self._ended("force-https"),
-            "automations": self._ended("automations"),
+            "duck-server": self._tree.ended("server"),
+            "django": self._tree.ended("django"),
+            "force-https": self._tree.ended("force-https"),
+            "automations": self._tree.ended("automations"),
         }
-
-    def _ended(self, name: str) -> Future[None] | None:
-        return self._tree.ended(name)

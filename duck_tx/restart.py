@@ -15,7 +15,6 @@ from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from duck_tx.automating import look as look_at_automations
 from duck_tx.errors import ApplicationError
 from duck_tx.life import Life
 from duck_tx.process import age, trial
@@ -95,6 +94,9 @@ def look(tree: Tree, ports: frozenset[str], emit: Callable[[str], object]) -> No
     """
     if not tree.settings.server.no_checks:
         run_checks(tree.checks(ports))
+    # Only here, as a trial alone has to see them.
+    from duck_tx.automating import look as look_at_automations
+
     automations = partial(look_at_automations, tree.settings, tree.state_directory)
     # On a thread, as at any start: where an event loop runs, Django refuses the database.  Nobody else needs this one
     # meanwhile.

@@ -29,13 +29,13 @@ from duck_tx.process.reaper import ReaperService, is_init
 from duck_tx.process.sequence import Sequence
 from duck_tx.process.sidecars import SidecarService
 from duck_tx.process.signals import Action, Handler, SignalService
-from duck_tx.process.solo import SoloService
-from duck_tx.process.workers import WorkerService
 from duck_tx.promise import settled
 from duck_tx.serving import Form, Serving, processes
 from duck_tx.settings import Settings
 
 if TYPE_CHECKING:
+    from duck_tx.process.solo import SoloService
+    from duck_tx.process.workers import WorkerService
     from duck_tx.reload.service import ReloaderService
 
 __all__ = ["Tree"]
@@ -168,6 +168,9 @@ class Tree:
         """So many processes that serve; ``None`` where this one does."""
         if not count:
             return None
+        # Only here, as most servers are one process.
+        from duck_tx.process.workers import WorkerService
+
         ports = self.serving.ports
         return WorkerService(
             self._reactor,
@@ -183,6 +186,8 @@ class Tree:
 
     def _solo(self, *, runs_commands: bool) -> SoloService:
         """The process that runs the automations, where workers serve."""
+        from duck_tx.process.solo import SoloService
+
         return SoloService(
             self._reactor,
             self.settings,

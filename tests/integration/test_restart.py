@@ -7,16 +7,14 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 from tests.authority import trusting
 from tests.case import UnitTestCase
 from tests.integration.clients import KINDS
 from tests.integration.https_server import serve_https
 from tests.integration.load import Load
-from tests.integration.restart_case import descriptors, lives_of, next_life
+from tests.integration.restart_case import descriptors, lives_of, next_life, restart, restart_with_duckctl
 from tests.integration.server import LAUNCHERS, Server, serve, wait_until
 
 _GATED = "tests.integration.gated:application"
@@ -44,12 +42,6 @@ def _gated(test: UnitTestCase, *options: str, launch: str | list[str] = "module"
     return serve(test, *options, launch=launch, project=None, environ=variables)
 
 
-def _restart(server: Server) -> None:
-    lives = lives_of(server.log)
-    server.send_signal(signal.SIGHUP)
-    next_life(server, lives)
-
-
 def _ask(connection: socket.socket, path: str) -> None:
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
 
@@ -59,12 +51,12 @@ class LoadTests(UnitTestCase):
         server = _gated(self, "--no-access-log", "--threads", "16")
         load = Load(server.port, chance=random.Random(_SEED))
         # The first life has bound its socket, those after it have inherited theirs.
-        _restart(server)
+        restart(server)
         before = descriptors(server.pid)
 
         with load:
             for _ in range(10):
-                _restart(server)
+                restart(server)
                 # They are not to be all alike.
                 time.sleep(load.chance.random() * 0.2)
         self.assertEqual(load.lost, [], server.log)
@@ -86,7 +78,7 @@ class LoadTests(UnitTestCase):
         load = Load(server.port, chance=random.Random(_SEED), context=trusting())
         with load:
             for _ in range(3):
-                _restart(server)
+                restart(server)
         self.assertEqual(load.lost, [], server.log)
         self.assertLess(load.longest, _LONGEST, server.log)
         self.assertEqual(
@@ -114,7 +106,7 @@ class NewCodeTests(UnitTestCase):
         self.assertTrue(server.lines("duck: --wsgi site_:application: site_.py line 1: invalid syntax."), server.log)
         self.assertEqual(server.get("/").text, "old")
         self.write(server, _SITE.format("mended"))
-        _restart(server)
+        restart(server)
         self.assertEqual(server.get("/").text, "mended")
         self.assertTrue(server.running)
 
@@ -127,7 +119,7 @@ class NewCodeTests(UnitTestCase):
             self.assertEqual(len(server.lines(f"duck: {key}")), 1, server.log)
         self.assertEqual(server.get("/").text, "old")
         self.write(server, "[http]\nserver_header = 'after the restart'\n", "duck.toml")
-        _restart(server)
+        restart(server)
         self.assertEqual(server.get("/").headers["Server"], "after the restart")
 
     def test_another_port_is_looked_at_first_and_then_served(self) -> None:
@@ -145,7 +137,7 @@ class NewCodeTests(UnitTestCase):
             server.wait_for(f"duck: port {free} is in use")
             server.wait_for("not restarted")
             self.assertEqual(server.get("/here").text, "/here")
-        _restart(server)
+        restart(server)
         self.assertFalse(server.accepts)
         server.port = free
         self.assertEqual(server.get("/there").text, "/there")
@@ -153,26 +145,19 @@ class NewCodeTests(UnitTestCase):
     def test_duckctl_waits_for_the_new_code_or_says_why_there_is_none(self) -> None:
         server = self.site()
         self.write(server, _SITE.format("by duckctl"))
-        status, said = self.duckctl(server)
+        status, said = restart_with_duckctl(server)
         self.assertEqual(status, 0, said + server.log)
         self.assertEqual(server.get("/").text, "by duckctl")
         self.write(server, "import nowhere\n")
-        status, said = self.duckctl(server)
+        status, said = restart_with_duckctl(server)
         self.assertEqual(status, 1, said)
         self.assertIn("nowhere", said)
         self.assertEqual(server.get("/").text, "by duckctl")
 
-    def duckctl(self, server: Server) -> tuple[int, str]:
-        command = [sys.executable, "-m", "duck_tx.cli", "restart", "--state-dir", str(server.state)]
-        done = subprocess.run(
-            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
-
 
 class LaunchTests(UnitTestCase):
     def check(self, server: Server) -> None:
-        _restart(server)
+        restart(server)
         self.assertEqual(server.get("/here").text, "/here")
         self.assertEqual(server.stop(), -signal.SIGTERM, server.log)
         self.assertEqual(server.left_behind(), [])
@@ -193,7 +178,7 @@ class LaunchTests(UnitTestCase):
             environ={"DUCK_GATEWAY__WSGI": _GATED},
         )  # fmt: skip
         self.assertEqual((server.directory / "site.pid").read_text(), str(server.pid))
-        _restart(server)
+        restart(server)
         self.assertEqual((server.directory / "site.pid").read_text(), str(server.pid))
         self.check(server)
 
@@ -336,7 +321,7 @@ class GraceTests(UnitTestCase):
         connection = server.connect()
         _ask(connection, "/stuck")
         server.wait_for("stuck")
-        _restart(server)
+        restart(server)
         self.assertIn("1 connections were cut", server.log)
         self.assertRaises(ConnectionResetError, connection.recv, 1)
         connection.close()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 
 from tests.case import UnitTestCase
-from tests.integration.restart_case import lives_of, next_life
-from tests.integration.server import CHECKOUT, LAUNCHERS, Server, serve
+from tests.integration.restart_case import lives_of, restart, restart_with_duckctl
+from tests.integration.server import LAUNCHERS, Server, serve
 
 _FILES = {
     "manage.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site_settings')\n",
@@ -48,16 +46,6 @@ class StartupCommandTests(UnitTestCase):
         """The processes in which the command was run."""
         return [int(line) for line in (server.directory / "runs").read_text().splitlines()]
 
-    def restart(self, server: Server) -> None:
-        lives = lives_of(server.log)
-        server.send_signal(signal.SIGHUP)
-        next_life(server, lives)
-
-    def duckctl(self, server: Server) -> tuple[int, str]:
-        command = [sys.executable, "-m", "duck_tx.cli", "restart", "--state-dir", str(server.state)]
-        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
-        return done.returncode, done.stdout + done.stderr
-
     def test_they_are_run_once_for_each_life_and_by_the_trial_after_the_first(self) -> None:
         server = self.site()
         given = server.get("/variables").text
@@ -66,7 +54,7 @@ class StartupCommandTests(UnitTestCase):
             self.assertEqual(self.runs(server).count(server.pid), 1)
             self.assertEqual(len(server.lines("counted once more")), lives)
             self.assertEqual(server.get("/variables").text, given)
-            self.restart(server)
+            restart(server)
         self.assertEqual(server.stop(), -signal.SIGTERM)
         self.assertEqual(server.left_behind(), [])
 
@@ -77,12 +65,12 @@ class StartupCommandTests(UnitTestCase):
         server.send_signal(signal.SIGHUP)
         server.wait_for("duck: startup command 'count': this migration is broken.")
         server.wait_for("not restarted: the old code serves on")
-        status, said = self.duckctl(server)
+        status, said = restart_with_duckctl(server)
         self.assertEqual((status, server.get("/").text), (1, "here"), said)
         self.assertIn("startup command 'count': this migration is broken.", said)
         self.assertEqual((len(self.runs(server)), lives_of(server.log)), (1, 1))
         broken.unlink()
-        status, said = self.duckctl(server)
+        status, said = restart_with_duckctl(server)
         self.assertEqual((status, server.get("/").text), (0, "here"), said + server.log)
         self.assertEqual((len(self.runs(server)), lives_of(server.log)), (2, 2))
         self.assertEqual(server.stop(), -signal.SIGTERM)
@@ -90,7 +78,7 @@ class StartupCommandTests(UnitTestCase):
 
     def test_they_may_use_the_database_where_an_event_loop_runs(self) -> None:
         server = self.site(launch=[*LAUNCHERS["twist"][:2], "--reactor", "asyncio", "duck"])
-        self.restart(server)
+        restart(server)
         self.assertEqual(len(self.runs(server)), 2, server.log)
 
     def test_code_that_cannot_be_loaded_runs_none(self) -> None:
@@ -107,8 +95,6 @@ class WelcomeTests(UnitTestCase):
         server = serve(self, project=None, files=files, environ={"DUCK_SERVER__STATE_DIR": None})
         for place in ("one", "other"):
             (server.directory / "duck.toml").write_text(f"server.state_dir = '{place}'\n")
-            lives = lives_of(server.log)
-            server.send_signal(signal.SIGHUP)
-            next_life(server, lives)
+            restart(server)
             self.assertEqual(server.get("/").status, 200)
             self.assertTrue((server.directory / place / "meta.json").exists())

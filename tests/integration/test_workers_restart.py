@@ -10,6 +10,7 @@ import sys
 
 from tests.integration.clients import KINDS
 from tests.integration.load import Load
+from tests.integration.restart_case import restart_with_duckctl
 from tests.integration.server import CHECKOUT, Server, wait_until
 from tests.integration.workers_case import APPLICATION, WorkersTestCase
 from tests.unit.spawning import lives
@@ -33,9 +34,8 @@ class WorkersRestartTests(WorkersTestCase):
             server.send_signal(signal.SIGHUP)
             server.wait_for(re.compile(f"(?s)(the workers serve the new code.*){{{number}}}"))
             return
-        command = [sys.executable, "-m", "duck_tx.cli", "restart", "--state-dir", str(server.state)]
-        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + server.log)
+        status, said = restart_with_duckctl(server)
+        self.assertEqual(status, 0, said + server.log)
 
     def test_ten_restarts_in_a_row_lose_no_request_and_refuse_no_connection(self) -> None:
         server = self.served()
