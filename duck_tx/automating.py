@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["automation_service", "look"]
 
+_LATE = 60.0
+"""Seconds from the end of one process that runs automations to when the next can: a project is loaded meanwhile."""
+
 
 def automation_service(
     settings: Settings,
@@ -52,6 +55,7 @@ def automation_service(
         directory=partial(make_state_directory, state_directory),
         runner=partial(_runner, reactor, settings.automations.threads, project),
         patience=patience,
+        lateness=settings.server.grace + _LATE,
     )
 
 

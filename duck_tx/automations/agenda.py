@@ -92,9 +92,22 @@ class Agenda:
             self._put(course, max(course.due, now - course.entry.jitter))
         return found
 
-    def missed(self, now: float) -> list[Due]:
-        """What is owed for the time before the start, in order.  To be asked once, before anything else."""
-        return self._caught_up((course, course.owed_at_start(now)) for course in self._courses.values())
+    def missed(self, now: float, lateness: float = 0.0) -> list[Due]:
+        """What is owed for the time before the start, in order.  To be asked once, before anything else.
+
+        :param lateness: seconds that a time may have passed and still be merely late: it runs, whether or not missed
+            ones are made up for.
+        """
+        found = self._caught_up((course, course.owed_at_start(now)) for course in self._courses.values())
+        for course in self._courses.values():
+            # A job that has caught up with its times owes none any more.
+            due = course.late_at_start(now, lateness) if lateness > 0.0 else None
+            if due is not None:
+                course.saw(due)
+                found.append(Due(course.entry.name, due, due))
+                if course.is_silent:
+                    course.begins = None
+        return found
 
     def jumped(self, now: float, by: float) -> list[Due]:
         """The clock was set: what is owed for the times that it went past.

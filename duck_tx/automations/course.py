@@ -156,6 +156,14 @@ class Course:
         left = self.entry.times - self._count
         return recent(self.next_after, after, until, min(left, MOST_OWED) if left >= 0 else MOST_OWED)
 
+    def late_at_start(self, now: float, lateness: float) -> float | None:
+        """The last time before the start that is not missed but late: so many seconds at most."""
+        # One that begins at the start itself is not late for anything.
+        if self.is_silent or self.starts is not None:
+            return None
+        seen = self._seen if self._last is None else self._last
+        return latest(self.next_after, max(seen, now - lateness), now)
+
     def owed_at_start(self, now: float) -> list[float]:
         """The times before the start that it is to catch up with, in order."""
         if self._last is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -98,6 +100,7 @@ class Dispatch:
         self._launch_later: IDelayedCall | None = None
         self._ahead = 0
         self._is_held = False
+        self._left: dict[str, Memory] = {}
         self._writing: set[Deferred[Any]] = set()
 
     # What is to begin.
@@ -123,11 +126,29 @@ class Dispatch:
     def again(self, run: Run) -> bool:
         """A run was interrupted when its process ended: try again, if its automation says so, and nobody ran it by hand
         and has seen that it ended."""
+        return self._again(run, self._clock.seconds())
+
+    def go_on(self, run: Run, lateness: float) -> bool:
+        """The last run of an automation failed in an earlier life: try again, if that was about to be done then.
+
+        :param lateness: seconds ago that the time for it may have been, unless missed times are made up for.
+        """
         activity = self.activities.get(run.name)
-        delay = None if activity is None or run.by == "hand" else activity.delay_after(run.attempt)
-        if activity is None or delay is None:
+        if activity is None or run.state not in ("failed", "timeout") or run.finished is None:
             return False
-        self._retry(Start(activity, run.due, "retry", run.attempt), delay)
+        last_due, catch_up = self._memory(run.name).last_due, activity.automation.catch_up
+        is_last = last_due is None or last_due <= run.due
+        return is_last and self._again(run, run.finished, math.inf if catch_up != "none" else lateness)
+
+    def _again(self, run: Run, ended: float, lateness: float = math.inf) -> bool:
+        activity = self.activities.get(run.name)
+        if activity is None or not activity.automation.enabled or self._memory(run.name).paused or run.by == "hand":
+            return False
+        delay = activity.delay_after(run.attempt)
+        left = -math.inf if delay is None else ended + delay - self._clock.seconds()
+        if left < -lateness or delay is None:
+            return False
+        self._retry(Start(activity, run.due, "retry", run.attempt), max(left, 0.0))
         return True
 
     def _offer(self, starts: Iterable[Start]) -> None:
@@ -135,9 +156,13 @@ class Dispatch:
         for start in starts:
             activity = start.activity
             name = activity.name
+            if self._is_held:
+                self._leave_to_next(start)
+                self._leave_out(start, _STOPPING)
+                continue
             # Also of those that are left out: their time has been seen to.
             seen[name] = self._memory(name)
-            why = _STOPPING if self._is_held else activity.admit(start)
+            why = activity.admit(start)
             if why:
                 self._leave_out(start, why)
             elif not (activity.waiting and activity.waiting[-1] is start):
@@ -189,6 +214,7 @@ class Dispatch:
         activity.beginning -= 1
         self._ahead -= 1
         if self._is_held:
+            self._leave_to_next(start)
             self._history.end(number, self._clock.seconds(), state="cancelled", error=_STOPPING)
             start.tell(None)
             return
@@ -244,6 +270,8 @@ class Dispatch:
         self._is_held = True
         for activity in self.activities.values():
             activity.forget_retry()
+            for start in activity.waiting:
+                self._leave_to_next(start)
             while activity.waiting:
                 self._leave_out(activity.waiting.popleft(), _STOPPING)
         if self._launch_later is not None:
@@ -251,6 +279,16 @@ class Dispatch:
             self._launch_later = None
         while self._launching:
             self._launch_one(*self._launching.popleft())
+
+    def _leave_to_next(self, start: Start) -> None:
+        """The time of a run that cannot begin any more was not seen to: the next life sees what becomes of it."""
+        name = start.activity.name
+        memory = self._left.get(name) or self._memory(name)
+        if start.by not in ("schedule", "catch up") or memory.last_due is None:
+            return
+        before = math.nextafter(start.due, -math.inf)
+        self._left[name] = replace(memory, last_due=min(memory.last_due, before), count=max(memory.count - 1, 0))
+        self._history.begin((), {name: self._left[name]})
 
     def over(self) -> Deferred[None]:
         """Fires when nothing runs any more, nor is about to."""

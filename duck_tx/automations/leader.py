@@ -67,6 +67,8 @@ class Leader:
     :param runner: runs them; it is started.
     :param monotonic: seconds since some moment, whatever becomes of the clock.
     :param draw: gives numbers from 0 up to 1, for jitter.
+    :param lateness: seconds from the end of one who ran them to when the next can.  Times in between are late, and not
+        missed.
 
     :ivar automations: as given.
     :ivar history: as given.
@@ -87,6 +89,7 @@ class Leader:
         runner: Runner,
         monotonic: Callable[[], float],
         draw: Callable[[], float],
+        lateness: float,
     ) -> None:
         self.automations = automations
         self.history = history
@@ -94,6 +97,7 @@ class Leader:
         self._zone = zone
         self._runner = runner
         self._draw = draw
+        self._lateness = lateness
         self._monotonic = monotonic
         self._jumps = Jumps(clock.seconds, monotonic)
         self._loop = self._looping(self._turn)
@@ -110,6 +114,7 @@ class Leader:
         """Begin with what was missed; the rest follows when it is due."""
         memories = await self.history.memories()
         interrupted = await self.history.interrupted()
+        latest = await self.history.latest()
         now = self._clock.seconds()
         entries = [self._entry(each) for each in self.automations]
         self.agenda = Agenda(entries, memories, now, self._draw)
@@ -132,7 +137,9 @@ class Leader:
                 name=run.name,
                 again=", and is tried again" if again else "",
             )
-        self.dispatch.offer(self.agenda.missed(now))
+        for run in latest.values():
+            self.dispatch.go_on(run, self._lateness)
+        self.dispatch.offer(self.agenda.missed(now, self._lateness))
         for automation in self.automations:
             if automation.has_trigger and automation.enabled:
                 self._conditions.append(self._condition(automation))

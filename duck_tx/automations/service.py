@@ -59,6 +59,7 @@ class AutomationService(Service):
     :param directory: makes the state directory where there is none, and returns it.
     :param runner: makes who runs them.
     :param patience: seconds that a stop may wait for what runs, asked when it does.
+    :param lateness: seconds that it can take until these run in place of those of an earlier process.
 
     :ivar failed: told why they cannot be found, or run, and the start goes on; by default that fails the start.
     :ivar automations: those that were found; empty before.
@@ -77,6 +78,7 @@ class AutomationService(Service):
         directory: Callable[[], Path],
         runner: Callable[[], Runner],
         patience: Callable[[], float],
+        lateness: float,
     ) -> None:
         self.automations: Sequence[Automation] = ()
         self.leader: Leader | None = None
@@ -87,6 +89,8 @@ class AutomationService(Service):
         self._directory = directory
         self._make_runner = runner
         self._patience = patience
+        self._lateness = lateness
+        self._is_held = False
         self._leading: Deferred[None] | None = None
         self._history: History | None = None
         self._runner: Runner | None = None
@@ -101,6 +105,7 @@ class AutomationService(Service):
         if self.running:
             return
         super().startService()
+        self._is_held = False
         try:
             found = await self._find()
             check(found.automations, self._reactor.seconds(), found.seen)
@@ -141,9 +146,12 @@ class AutomationService(Service):
             runner=self._runner,
             monotonic=time.monotonic,
             draw=random.random,
+            lateness=self._lateness,
         )
         await leader.start()
         self.leader = leader
+        if self._is_held:
+            leader.stop()
         descriptor = timer_descriptor()
         if descriptor is not None:
             self._set_clock = SetClock(self._reactor, descriptor, leader.wake)
@@ -161,6 +169,7 @@ class AutomationService(Service):
 
     def hold(self) -> None:
         """Begin nothing any more; what runs goes on."""
+        self._is_held = True
         if self.leader is not None:
             self.leader.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -61,6 +62,8 @@ class SoloService(Service):
         # While it is restarted there are two: that of who runs them, and that of who will.
         self._slot: Slot | None = None
         self._slots: list[Slot] = []
+        # Who finishes what it runs, while its successor waits.
+        self._earlier: Worker | None = None
         self._idle: set[Slot] = set()
         self._leaving: set[Worker] = set()
         self._is_up = False
@@ -93,6 +96,14 @@ class SoloService(Service):
 
         :raises ApplicationError: if it cannot be done, or the process is not up, or ends meanwhile.
         """
+        earlier = self._earlier
+        if earlier is not None and verb == "run":
+            # It begins none any more.
+            await follow(earlier.ended)
+        elif earlier is not None:
+            # It knows what the other reads only when its turn comes.
+            with suppress(ConnectionClosed):
+                return await earlier.end.ask(verb, given)
         worker = None if self._slot is None else self._slot.worker
         if worker is None or worker.state == "starting":
             raise ApplicationError("the automations process is not up yet. Ask again in a moment; see duckctl logs.")
@@ -211,6 +222,8 @@ class SoloService(Service):
 
     def _ended(self, slot: Slot, worker: Worker) -> None:
         self._leaving.discard(worker)
+        if worker is self._earlier:
+            self._earlier = None
         slot.ended(worker)
 
     def _left(self, slot: Slot, worker: Worker) -> None:
@@ -258,5 +271,6 @@ class SoloService(Service):
         earlier, self._slot = self._slot, successor
         self._settings = settings
         if earlier is not None:
+            self._earlier = earlier.worker
             self._drop(earlier)
         self._changed()

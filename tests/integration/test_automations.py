@@ -221,6 +221,9 @@ class KilledTests(AutomationsTestCase):
             first = self.steps([last], anchor, 0.5)[0] + 1
             if name == "none":
                 self.assertEqual(missed, [])
+                late = next(run for run in begun if run["started"] > killed + 1.2)
+                self.assertLessEqual(killed, late["due"])
+                self.assertLess(late["due"], late["started"])
             elif name == "once":
                 self.assertEqual(len(missed), 1)
                 self.assertGreater(missed[0], first)

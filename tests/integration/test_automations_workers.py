@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 
 from tests.integration.automation_case import AutomationsTestCase
 from tests.integration.server import Server, wait_until
@@ -136,6 +137,27 @@ class RestartTests(_Case):
         server.send_signal(signal.SIGTERM)
         self.fall_down(server, -signal.SIGTERM)
         self.is_once(server, is_gapless=True)
+
+    def test_a_time_that_falls_between_is_late_and_comes_when_the_successor_begins(self) -> None:
+        server = self.tree(catch_up="none")
+        asked = self.duckctl_begun(server, "run", "shop.long")
+        self.await_notes(server, 1, "long")
+        server.send_signal(signal.SIGHUP)
+        server.wait_for("restarted: the workers serve the new code", 60)
+        first, second = self.holders(server)
+        since = time.time()
+        # Meanwhile there is somebody to tell of it.
+        self.assertIsNotNone(self.listed(server)["shop.long"]["running"])
+        wait_until(lambda: time.time() > since + 1.2, 20)
+        opened = time.time()
+        self.open(server, "gate")
+        asked.communicate(timeout=60)
+        wait_until(lambda: self.tickers(server) == [first, second], 30, server.log)
+        server.send_signal(signal.SIGTERM)
+        self.fall_down(server, -signal.SIGTERM)
+        late = next(run for run in self.begins_of(server, "shop.tick") if run["started"] > opened)
+        self.assertTrue(opened - 0.6 < late["due"] <= late["started"], late)
+        self.assertEqual(late["by"], "schedule")
 
     def test_mistakes_refuse_it_and_the_old_ones_go_on_and_can_be_asked(self) -> None:
         server = self.tree()

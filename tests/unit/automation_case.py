@@ -215,6 +215,7 @@ class AutomationTestCase(UnitTestCase):
             runner=self.runner,
             monotonic=self.clock.monotonic,
             draw=lambda: 0.5,
+            lateness=90.0,
         )
         self.successResultOf(Deferred.fromCoroutine(leader.start()))
         return leader

@@ -36,7 +36,13 @@ class ServiceTests(UnitTestCase):
         self.patch(AutomationService, "_lead", lead)
         unused: Any = None
         return AutomationService(
-            self.clock, AutomationSettings(), find=find, directory=Path, runner=unused, patience=lambda: 1.0
+            self.clock,
+            AutomationSettings(),
+            find=find,
+            directory=Path,
+            runner=unused,
+            patience=lambda: 1.0,
+            lateness=90.0,
         )
 
     def start(self, service: AutomationService) -> Deferred[None]:

@@ -116,6 +116,24 @@ class OwedTests(UnitTestCase):
         owed = course.owed_at_start(_NOW)
         self.assertEqual((len(owed), owed[-1], owed[0]), (MOST_OWED, _NOW, _NOW - MOST_OWED + 1))
 
+    def test_a_time_that_passed_a_moment_ago_is_late(self) -> None:
+        memory = Memory(_NOW - _DAY, _NOW - 2.5 * _HOUR)
+        hourly = (cron("30 * * * *"),)
+        half = 0.5 * _HOUR
+        for catch_up in ("none", "once", "all"):
+            course = _course(Entry("a", hourly, catch_up), memory)
+            self.assertEqual(course.late_at_start(_NOW, half + 1), _NOW - half)
+            self.assertIsNone(course.late_at_start(_NOW, half - 1))
+        seen = Memory(_NOW - _DAY, _NOW - half)
+        self.assertIsNone(_course(Entry("a", hourly), seen).late_at_start(_NOW, half + 1))
+        self.assertIsNone(_course(Entry("a", hourly, enabled=False), memory).late_at_start(_NOW, half + 1))
+        self.assertIsNone(_course(Entry("a", hourly)).late_at_start(_NOW, half + 1))
+
+    def test_what_begins_at_the_start_is_not_late_as_well(self) -> None:
+        memory = Memory(_NOW - _DAY, _NOW - 2.5 * _HOUR)
+        course = _course(Entry("a", (at_start(), cron("30 * * * *"))), memory)
+        self.assertIsNone(course.late_at_start(_NOW, _HOUR))
+
     def test_a_paused_job_owes_nothing(self) -> None:
         course = _course(Entry("a", (_MOMENT,), "once"), Memory(_NOW, None, True), now=_NOW + _DAY)
         self.assertEqual(course.owed_at_start(_NOW + _DAY), [])

@@ -345,6 +345,29 @@ class SoloTests(UnitTestCase):
         self.assertEqual(self.successResultOf(self.begin(service.ask("list", {"name": "a"}))), {"automations": []})
         self.assertEqual(self.last.told, [("ask", "list", {"name": "a"})])
 
+    def test_while_it_finishes_it_tells_and_its_successor_runs(self) -> None:
+        service = self.started()
+        first = self.last
+        first.obeys = False
+        rolled = self.roll(service)
+        self.ready(self.last)
+        self.successResultOf(rolled)
+        first.answers.append({"automations": ["a"]})
+        self.assertEqual(self.successResultOf(self.begin(service.ask("list", {}))), {"automations": ["a"]})
+        self.last.answers.append({"state": "done"})
+        run = self.begin(service.ask("run", {}))
+        self.assertNoResult(run)
+        first.answers.append(Deferred())
+        asked = self.begin(service.ask("list", {}))
+        self.last.answers.append({"automations": ["b"]})
+        first.exit()
+        self.turn()
+        self.assertEqual(sorted(verb for _, verb, _ in self.last.told), ["list", "run"])
+        answers = [self.successResultOf(each) for each in (asked, run)]
+        self.assertCountEqual(answers, [{"state": "done"}, {"automations": ["b"]}])
+        self.last.answers.append({"automations": ["c"]})
+        self.assertEqual(self.successResultOf(self.begin(service.ask("list", {}))), {"automations": ["c"]})
+
     def test_one_that_dies_meanwhile_is_no_answer(self) -> None:
         service = self.started()
         self.last.answers.append(Deferred())
