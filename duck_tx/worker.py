@@ -148,6 +148,9 @@ class WorkerLife:
             return
         assert self._role is not None and self._serving is not None
         automations = self._serving.automations
+        if self._role.kind == "automations":
+            # Only now: who starts the server waits for it to load the project.
+            os.nice(self._role.settings.automations.nice)
         if self._role.kind == "automations" and (automations is None or not automations.automations):
             _log.info("there are none, so nothing has to run here")
             self.end.say(Idle)

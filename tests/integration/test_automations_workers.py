@@ -86,6 +86,8 @@ class OnceTests(_Case):
         workers = [int(found) for found in _WORKER.findall(server.log)]
         self.assertEqual(len(workers), 2)
         self.assertNotIn(first, [server.pid, *workers])
+        steps = [os.getpriority(os.PRIO_PROCESS, pid) for pid in (server.pid, *workers, first)]
+        self.assertEqual([each - steps[0] for each in steps], [0, 0, 0, 10])
 
         os.kill(workers[0], signal.SIGKILL)
         os.kill(first, signal.SIGKILL)
