@@ -159,9 +159,11 @@ class StrangerTests(_Case):
 
     def test_visitors_are_served_meanwhile(self) -> None:
         server = serve_https(self, "--no-access-log", "--threads", "2", environ=_FRUGAL)
-        strangers = [_Stranger(server, self.context) for _ in range(300)]
-        for stranger in strangers:
-            stranger.half_a_handshake(self.chance)
+        strangers = []
+        for _ in range(300):
+            # One after the other: who waits too long for its turn is cut.
+            strangers.append(_Stranger(server, self.context))
+            strangers[-1].half_a_handshake(self.chance)
         for option in ("--http1.1", "--http2"):
             self.assertEqual(self.curl(server, option, "/hello").stdout, "Hello, world!")
         for stranger in strangers:

@@ -33,8 +33,8 @@ class AutomationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     nice: Annotated[
         int,
         Meta(
-            description="How much the process of automations, and what it starts, steps back for those that serve, where"
-            " there are several; 0: not at all.",
+            description="How much the process of automations, and what it starts, steps back for those that serve,"
+            " where there are several; 0: not at all.",
             ge=0,
             le=19,
             extra={"unit": "steps"},
