@@ -1,4 +1,4 @@
-"""The body of a request while it arrives: in memory while it is small, then in a temporary file."""
+"""The body of a request while it arrives: in memory while it is small, then in a temporary file; or only passing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from io import BytesIO
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-__all__ = ["Body"]
+__all__ = ["Body", "Passage"]
 
 
 class Body:
@@ -71,3 +71,30 @@ class Body:
             # What a full disk did not take is not wanted any more.
             with suppress(OSError):
                 file.close()
+
+
+class Passage:
+    """Bytes that are handed on as they arrive.
+
+    :ivar size: bytes so far.
+    """
+
+    __slots__ = ("_pieces", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Add a piece."""
+        self.size += len(data)
+        self._pieces.append(data)
+
+    def take(self) -> bytes:
+        """The pieces since the last time, as one."""
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Let go of what has arrived, when nobody will take it."""
+        self._pieces = []

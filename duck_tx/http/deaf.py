@@ -8,9 +8,9 @@ import sys
 from array import array
 from contextlib import suppress
 
-__all__ = ["deafen"]
+__all__ = ["deafen", "hear"]
 
-_SO_ATTACH_FILTER = 26
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 
 
 def _instruction(code: int, jump_if_true: int, jump_if_false: int, value: int) -> bytes:
@@ -45,3 +45,11 @@ def deafen(listening: socket.socket) -> None:
     with suppress(OSError):
         count, address = len(_PROGRAM) // 8, program.buffer_info()[0]
         listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", count, address))
+
+
+def hear(listening: socket.socket) -> None:
+    """Have connections begin again on a socket after :func:`deafen`, if somebody has held it open."""
+    if sys.platform == "linux":
+        # There may be no filter.
+        with suppress(OSError):
+            listening.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)

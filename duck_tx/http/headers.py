@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["FIELD_NAMES", "NO_BODY", "FieldName", "Role", "end_to_end", "is_token"]
+__all__ = [
+    "FIELD_NAMES", "NO_BODY", "FieldName", "Fields", "Role", "allowed_trailers", "end_to_end", "is_token",
+    "wanted_upgrade",
+]  # fmt: skip
+
+Fields = list[tuple[bytes, bytes]]
+"""Header fields in order, case of names kept."""
 
 NO_BODY = frozenset({204, 304})
 """Status codes whose responses never have a body (RFC 9110 6.4.1); 1xx are not final and no application's to send."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PROTOCOL = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+(?:/[!#$%&'*+\-.^_`|~0-9a-z]+)?")
 _KEPT_AT_MOST = 4096
 _KEPT_LENGTH = 64
 
@@ -77,6 +85,20 @@ _NO_VARIABLE = _THIS_CONNECTION | {Role.CONTENT_LENGTH}
 _NEVER_NAMED = frozenset({b"close", b"keep-alive", b"host", b"content-length", b"content-type", b"cookie"})
 
 
+_NO_TRAILER = frozenset(
+    (
+        b"accept accept-charset accept-encoding accept-language age authorization cache-control clear-site-data "
+        b"connection content-encoding content-length content-location content-range content-type cookie date expect "
+        b"expires host if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive location "
+        b"max-forwards origin pragma proxy proxy-authenticate proxy-authentication-info proxy-authorization "
+        b"proxy-connection range referer retry-after set-cookie strict-transport-security te trailer transfer-encoding "
+        b"upgrade user-agent vary warning www-authenticate"
+    ).split()
+)
+"""What frames, routes, controls or authenticates a message, or says how to read it, means nothing behind its body, or
+could be made to mean something by who merges both sections (RFC 9110 6.5.1)."""
+
+
 class _Names(dict[bytes, FieldName]):
     """Field names by their spelling, examined when first met; strangers cannot make it grow without bound."""
 
@@ -111,7 +133,33 @@ def _examine(name: bytes) -> FieldName:
     return FieldName(lower, variable, role)
 
 
-def end_to_end(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def allowed_trailers(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """Those fields that may stand behind a body (RFC 9110 6.5.1)."""
+    kept = []
+    for field in fields:
+        name = FIELD_NAMES[field[0]]
+        if name.lower not in _NO_TRAILER and name.role not in (Role.FORWARDING, Role.UNSAFE):
+            kept.append(field)
+    return kept
+
+
+def wanted_upgrade(headers: Fields) -> bytes:
+    """The protocol, in lower case, that a request of HTTP/1.1 without a body asks first to switch to (RFC 9110 7.8);
+    empty if it does not, or has a body."""
+    wanted, is_named = b"", False
+    for name, value in headers:
+        known = FIELD_NAMES[name]
+        role = known.role
+        if role == Role.UPGRADE:
+            wanted = wanted or value.partition(b",")[0].strip(b" \t").lower()
+        elif role == Role.CONNECTION and known.lower == b"connection":
+            is_named = is_named or b"upgrade" in [option.strip(b" \t").lower() for option in value.split(b",")]
+        elif role == Role.TRANSFER_ENCODING or (role == Role.CONTENT_LENGTH and int(value)):
+            return b""
+    return wanted if is_named and _PROTOCOL.fullmatch(wanted) else b""
+
+
+def end_to_end(headers: Fields) -> Fields:
     """The fields that a proxy hands on (RFC 9110 7.6.1).
 
     Not those about this connection, not those that it names in ``Connection``, not those that tell of the way so

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import unquote_to_bytes
@@ -13,11 +13,14 @@ from twisted.web import server
 from twisted.web.http import parse_qs
 from twisted.web.http_headers import Headers
 
+from duck_tx.http.headers import Fields, wanted_upgrade
+
 if TYPE_CHECKING:
     from duck_tx.http.forwarded import Origin
     from duck_tx.http.head import RequestLine
     from duck_tx.http.outlet import Outlet
     from duck_tx.http.site import Site
+    from duck_tx.http.streaming import BodyStream
 
 __all__ = ["IncomingRequest"]
 
@@ -62,6 +65,10 @@ class IncomingRequest(server.Request):
     queued = False
     body_size = 0
     mount_path = b""
+    arriving: BodyStream | None = None
+    """The body, if it was not whole when the request was handed over, or is being replayed."""
+    body_trailers: Sequence[tuple[bytes, bytes]] = ()
+    """Fields that came behind a whole body."""
     _body: BinaryIO | None = None
     user: bytes
     password: bytes
@@ -70,7 +77,7 @@ class IncomingRequest(server.Request):
         self,
         channel: Channel,
         line: RequestLine,
-        headers: list[tuple[bytes, bytes]],
+        headers: Fields,
         host: bytes | None,
         started: float,
     ) -> None:
@@ -157,6 +164,14 @@ class IncomingRequest(server.Request):
     def origin(self) -> Origin:
         """Who asked, after the rule of trusted proxies."""
         return self.site.origin(self)
+
+    @_lazy
+    def upgrade(self) -> bytes:
+        return wanted_upgrade(self.raw_headers) if self._version == b"1.1" else b""
+
+    @_lazy
+    def trailers(self) -> Fields:
+        return []
 
     def take_body(self, body: BinaryIO) -> None:
         """The body is complete."""

@@ -259,6 +259,7 @@ class TransportOutlet(Outlet):
 
     def __init__(self, owner: Owner, transport: Any, reactor: IReactorTime) -> None:
         super().__init__(owner, transport, reactor)
+        self._is_closed = False
         transport.registerProducer(self, True)
 
     def send(self, data: bytes) -> None:
@@ -266,7 +267,9 @@ class TransportOutlet(Outlet):
         self._transport.write(data)
 
     def close(self) -> None:
-        self._transport.unregisterProducer()
+        if not self._is_closed:
+            self._is_closed = True
+            self._transport.unregisterProducer()
         super().close()
 
     def half_close(self) -> None:

@@ -8,8 +8,9 @@ from typing import BinaryIO
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from twisted.logger import Logger
 
-from duck_tx.http.body import Body
+from duck_tx.http.body import Body, Passage
 from duck_tx.http.head import Framing, Rejected, RequestLine, examine_fields
+from duck_tx.http.headers import Fields
 from duck_tx.http.limits import Limits
 
 __all__ = ["MessageParser"]
@@ -37,7 +38,7 @@ class MessageParser:
         self._limits = limits
         self._llhttp = HttpRequestParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
-        self._body: Body | None = None
+        self._body: Body | Passage | None = None
         self._remaining: int | None = None
         self._fed = 0
         self._inside = 0
@@ -106,6 +107,11 @@ class MessageParser:
     def body_size(self) -> int:
         """Bytes of body so far."""
         return 0 if self._body is None else self._body.size
+
+    @property
+    def remaining(self) -> int | None:
+        """Bytes of the body that have not come; ``None`` if that is not known."""
+        return self._remaining
 
     def read_body(self, data: bytes) -> bytes:
         """Read on in the body; what is left belongs to the next message.
@@ -180,13 +186,36 @@ class MessageParser:
         :raises Rejected: 507, if it could not be kept.
         """
         body = self._body
-        assert body is not None
+        assert isinstance(body, Body)
         try:
             return body.open()
         except OSError as error:
             raise _not_kept(error) from None
         finally:
             self._body = None
+
+    def stream_body(self) -> bytes:
+        """From now on keep nothing of the body for :meth:`take_body`: what has come so far, and :meth:`take_piece`
+        gives what comes.
+
+        :raises Rejected: 507, if it could not be kept.
+        """
+        body = self._body
+        assert body is not None
+        with self.take_body() as file:
+            data = file.read()
+        self._body = Passage(body.size)
+        return data
+
+    def take_piece(self) -> bytes:
+        """What has come of a streamed body since the last time."""
+        assert isinstance(self._body, Passage)
+        return self._body.take()
+
+    @property
+    def trailers(self) -> Fields:
+        """The fields behind the body, once it is complete."""
+        return self._headers
 
     def close(self) -> None:
         """Let go of a body that nobody will read."""

@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 from twisted.web.http import RESPONSES
 
-from duck_tx.http.headers import FIELD_NAMES, Role, is_token
+from duck_tx.http.headers import FIELD_NAMES, Role, allowed_trailers, is_token
 
-__all__ = ["REASONS", "Block", "ResponseError", "error_page", "error_text", "http_date", "serialise", "status_line"]
+__all__ = [
+    "REASONS", "Block", "ResponseError", "error_page", "error_text", "http_date", "interim_line", "serialise",
+    "status_line", "trailer_lines",
+]  # fmt: skip
 
 REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus} | RESPONSES
 """Reason phrases by status code: Twisted's, and for the codes that it does not know Python's."""
@@ -59,6 +62,24 @@ def status_line(code: int, reason: bytes | None = None) -> bytes:
         if len(_lines) < _KEPT_AT_MOST and len(reason) <= _KEPT_LENGTH:
             _lines[code, reason] = line
     return line
+
+
+def interim_line(code: int) -> bytes:
+    """The same of an interim response (RFC 9110 15.2), other than 101, which is none in HTTP/2 and no application's.
+
+    :raises ResponseError: for any other code.
+    """
+    if not 100 <= code <= 199 or code == 101:
+        raise ResponseError(f"status code {code} is not an interim HTTP status that can be sent")
+    return b"HTTP/1.1 %d %b\r\n" % (code, REASONS.get(code, b"Interim"))
+
+
+def trailer_lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Fields that stand behind a body, without those that are not allowed there.
+
+    :raises ResponseError: as :func:`serialise`.
+    """
+    return serialise(allowed_trailers(fields)).lines
 
 
 def serialise(headers: Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]) -> Block:

@@ -13,8 +13,8 @@ from zope.interface import implementer
 from duck_tx.http.filepart import FilePart
 
 if TYPE_CHECKING:
+    from duck_tx.http.outgoing import OutgoingResponse
     from duck_tx.http.outlet import Outlet
-    from duck_tx.http.request import Request
 
 __all__ = ["SMALL", "PartsProducer"]
 
@@ -32,7 +32,7 @@ _log = Logger()
 class PartsProducer:
     """Hands the parts of one response to its connection whenever that has room."""
 
-    def __init__(self, request: Request, parts: Sequence[bytes | FilePart]) -> None:
+    def __init__(self, request: OutgoingResponse, parts: Sequence[bytes | FilePart]) -> None:
         self._request = request
         self._parts = list(parts)
         self._parts.reverse()

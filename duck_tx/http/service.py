@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from twisted.application.service import Service
@@ -12,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
 
-from duck_tx.http.deaf import deafen
+from duck_tx.http.deaf import deafen, hear
 from duck_tx.http.hub import Hub
 from duck_tx.http.site import Site
 from duck_tx.http.turns import InTurn, Turns, counted
@@ -48,6 +49,7 @@ class ServerService(Service):
     :param listener: makes new connections, if the site does not.
     :param is_shared: others hold the socket as well, and will serve what queues on it after the stop.
     :param turns: of those who accept on the socket at the same time.
+    :param file: that of a Unix socket, if it is to be removed when nobody listens on it any more.
 
     :ivar is_shared: may be set until the stop.
     """
@@ -64,6 +66,7 @@ class ServerService(Service):
         listener: Listener | None = None,
         is_shared: bool = False,
         turns: Turns | None = None,
+        file: Path | None = None,
     ) -> None:
         self._reactor = reactor
         self._site = site
@@ -76,11 +79,12 @@ class ServerService(Service):
             self._listener = self._listener._replace(transport=counted(self._listener.transport, turns))
         self.is_shared = is_shared
         self._turns = turns
+        self._file = file
         self._in_turn: InTurn | None = None
         self._socket: socket.socket | None = None
         self._port: Any = None
         self._hub: Hub | None = None
-        self._is_handed_on = False
+        self._is_handed_on = self._is_deaf = False
         self._deadline: float | None = None
         # What Twisted would say about it, the App says.
         site.noisy = False
@@ -130,6 +134,9 @@ class ServerService(Service):
         self.privilegedStartService()
         bound = self._socket
         assert bound is not None
+        if self._is_deaf:
+            # It was inherited, and outlived the stop.
+            hear(bound)
         try:
             bound.listen(self._backlog)
         except OSError as error:
@@ -139,7 +146,7 @@ class ServerService(Service):
         self._deadline = None
         self._is_handed_on = False
         self._site.draining = False
-        self._port = self._reactor.adoptStreamPort(bound.fileno(), bound.family, self._listener.factory)
+        self._port = self._adopted(bound)
         if Hub.serves(self._reactor):
             self._hub = Hub(self._reactor)
             self._hub.adopt(self._port, self._listener.transport)
@@ -149,6 +156,13 @@ class ServerService(Service):
             self._turns.join()
             self._in_turn = InTurn(self._reactor, self._port, self._turns)
         super().startService()
+
+    def _adopted(self, bound: socket.socket) -> Any:
+        if bound.family == socket.AF_UNIX:
+            from duck_tx.http.unixport import UnixPort
+
+            return UnixPort.adopt(self._reactor, bound.fileno(), self._listener.factory)
+        return self._reactor.adoptStreamPort(bound.fileno(), bound.family, self._listener.factory)
 
     def announce_stop(self) -> None:
         """Have every answer from now on say that its connection closes; the port goes on accepting."""
@@ -183,6 +197,7 @@ class ServerService(Service):
         if port is None or bound is None:
             if bound is not None:
                 bound.close()
+                self._remove_file()
             return
         if self._turns is not None and self._in_turn is not None:
             self._turns.leave()
@@ -196,6 +211,7 @@ class ServerService(Service):
             finally:
                 stopped = port.stopListening()
                 bound.close()
+                self._remove_file()
             drained = self._site.drain()
             if stopped is not None:
                 await stopped
@@ -206,6 +222,10 @@ class ServerService(Service):
             if self._hub is not None:
                 self._hub.close()
                 self._hub = None
+
+    def _remove_file(self) -> None:
+        if self._file is not None and not self.is_shared:
+            self._file.unlink(missing_ok=True)
 
     async def _all_said(self) -> None:
         """Wait for the last answers, but not for clients that do not hang up."""
@@ -218,6 +238,7 @@ class ServerService(Service):
     async def _take_what_queues(self, port: Any, bound: socket.socket) -> None:
         """Clients that the system has accepted for us are ours to answer, so take them all before the port closes."""
         self.announce_stop()
+        self._is_deaf = True
         deafen(bound)
         _accept_all(port)
         await deferLater(self._reactor, _HANDSHAKES_END)

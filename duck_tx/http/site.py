@@ -18,6 +18,7 @@ from duck_tx.http.channel import HTTPChannel
 from duck_tx.http.forwarded import Origin, RequestIds, Trusted, origin
 from duck_tx.http.head import Rejected
 from duck_tx.http.incoming import IncomingRequest
+from duck_tx.http.leaf import streams
 from duck_tx.http.limits import Limits
 from duck_tx.http.parser import MessageParser
 from duck_tx.http.request import Request
@@ -64,6 +65,7 @@ class Site(server.Site):
     :ivar answered: how many requests have been.
     :ivar access_log: the ``log`` given.
     :ivar refused: how many requests and connections were refused, by status code.
+    :ivar farewells: called when those who are connected are to go, to end answers that have no end of their own.
     :param resource: the root; a leaf answers for every path.
     :param reactor: the clock of all deadlines.
     :param log: called with each request whose response is done; ``None`` for no access log.
@@ -104,6 +106,7 @@ class Site(server.Site):
         self.access_log = log
         self.answered = 0
         self.refused: Counter[int] = Counter()
+        self.farewells: set[Callable[[], object]] = set()
         self._say_after = float("-inf")
         self._per_address: Counter[str] = Counter()
         self._server = b"Server: %b\r\n" % server_header.encode("ascii") if server_header else b""
@@ -148,6 +151,15 @@ class Site(server.Site):
         if resource.isLeaf:
             return resource
         return getChildForRequest(resource, request)
+
+    def streams(self, request: Request) -> bool:
+        """Whether who will answer takes the body while it arrives."""
+        try:
+            return request.uri != b"*" and streams(self.resource, request)
+        except Exception:
+            _log.failure("{method} {uri}: who answers could not say whether it streams",
+                         method=request.method, uri=request.uri)  # fmt: skip
+            return False
 
     # What channels and requests tell and ask.
 
@@ -244,6 +256,7 @@ class Site(server.Site):
         left."""
         self.draining = True
         self.drain_idle_until = self.seconds() + self.last_word
+        self._bid_farewell()
         for channel in list(self.channels):
             channel.drain(self.drain_idle_until)
         if self._sweeping is not None:
@@ -259,6 +272,7 @@ class Site(server.Site):
         connection of today is left."""
         self.draining = True
         by = self.seconds() + self.last_word
+        self._bid_farewell()
         for channel in list(self.channels):
             channel.drain(by)
         if self._sweeping is not None:
@@ -269,6 +283,14 @@ class Site(server.Site):
         else:
             gone.callback(None)
         return gone
+
+    def _bid_farewell(self) -> None:
+        farewells, self.farewells = self.farewells, set()
+        for each in farewells:
+            try:
+                each()
+            except Exception:
+                _log.failure("an answer without an end could not be ended")
 
     def _left(self, channel: Channel) -> None:
         assert self._leaving is not None

@@ -16,21 +16,20 @@ from duck_tx.http.site import Site
 from duck_tx.http2.admission import Admission
 from duck_tx.http2.errors import ConnectionFault, ErrorCode
 from duck_tx.http2.farewell import Farewell
-from duck_tx.http2.flow import Patience
+from duck_tx.http2.flow import Inflow, Patience
 from duck_tx.http2.frames import Setting, goaway, rst_stream, settings, window_update
+from duck_tx.http2.holding import Holding
 from duck_tx.http2.identifiers import Identifiers
 from duck_tx.http2.inlet import Inlet
 from duck_tx.http2.intake import Intake
 from duck_tx.http2.limits import Budget, Http2Limits
 from duck_tx.http2.sender import Sender
 from duck_tx.http2.stream import Stream
-from duck_tx.http2.upload import Upload
 
 __all__ = ["Http2Channel", "Phase"]
 
 _NEVER = float("inf")
 _FIRST_WINDOW = 65_535
-_LEAST_MEMORY = 16_384
 _UNSENT_AT_MOST = 131_072
 
 
@@ -55,6 +54,8 @@ class Http2Channel(Protocol):
     :ivar identifiers: which are used up.
     :ivar budget: what the client may still do for nothing.
     :ivar admission: has requests answered.
+    :ivar holding: what waits for those who take it.
+    :ivar stream_window: bytes that the client may be ahead on one stream.
     :ivar now: gives clock seconds.
     """
 
@@ -63,6 +64,7 @@ class Http2Channel(Protocol):
     sender: Sender
     budget: Budget
     admission: Admission
+    holding: Holding
     phase: int = Phase.OPEN
     deadline = _NEVER
     _intake: Intake
@@ -82,6 +84,7 @@ class Http2Channel(Protocol):
         self.now = site.seconds
         self.streams: dict[int, Stream] = {}
         self.identifiers = Identifiers()
+        self.stream_window = limits.stream_window
         self._http = site.limits
         self._limits = limits
 
@@ -96,6 +99,7 @@ class Http2Channel(Protocol):
         self.sender = Sender(self, self.outlet, clock, self._http)
         self._reader = Patience(self._http)
         self.admission = Admission(self.sender, clock)
+        self.holding = Holding(Inflow(limits.connection_window), self.sender, self.now)
         self._intake = Intake(self, limits)
         self._inlet = Inlet(self._intake, self.outlet, self._http, self.now)
         self._farewell = Farewell(self.sender, self.identifiers)
@@ -105,6 +109,7 @@ class Http2Channel(Protocol):
             Setting.MAX_CONCURRENT_STREAMS: limits.max_streams,
             Setting.INITIAL_WINDOW_SIZE: limits.stream_window,
             Setting.MAX_HEADER_LIST_SIZE: self._http.max_header_block,
+            Setting.ENABLE_CONNECT_PROTOCOL: 1,
             Setting.NO_RFC7540_PRIORITIES: 1,
         }
         first = settings(said)
@@ -181,14 +186,6 @@ class Http2Channel(Protocol):
 
     # Streams.
 
-    def await_body(self, stream: Stream, length: int | None, now: float) -> None:
-        """Take the body of a request."""
-        # Each may fill as much as the whole connection in HTTP/1.1, but not all of them.
-        uploads = sum(other.upload is not None for other in self.streams.values())
-        memory = max(self._http.body_memory // (1 + uploads), min(_LEAST_MEMORY, self._http.body_memory))
-        stream.upload = Upload(self._http, length, memory, self._limits.stream_window, now)
-        self.wake_at(stream.deadline())
-
     def reset(self, stream_id: int, code: ErrorCode) -> None:
         """Reset a stream."""
         self.identifiers.cut(stream_id)
@@ -254,6 +251,8 @@ class Http2Channel(Protocol):
         else:
             self._farewell.by = min(self._farewell.by, deadline)
             self.wake_at(deadline)
+        for stream in list(self.streams.values()):
+            stream.going_away()
 
     def _announce(self) -> None:
         self._farewell.announce(self.now() + self.site.last_word)
@@ -322,8 +321,7 @@ class Http2Channel(Protocol):
         """Nothing was read for so long."""
         self._inlet.excuse(seconds)
         for stream in self.streams.values():
-            if stream.upload is not None:
-                stream.upload.excuse(seconds)
+            stream.excuse(seconds)
 
     def producer_failed(self, reason: Failure) -> None:
         """Streams have outlets of their own for producers."""
@@ -341,8 +339,14 @@ class Http2Channel(Protocol):
         self.deadline = _NEVER
         if self._reader.deadline <= now or self._close_by <= now:
             self.abort()
-        elif self.phase == Phase.OPEN and not self.outlet.backlogged:
-            self._expire(now)
+        elif self.phase == Phase.OPEN:
+            kept_waiting = self.holding.excuse(now)
+            if kept_waiting:
+                self._excuse(kept_waiting)
+            if self.outlet.backlogged:
+                self._remind(now)
+            else:
+                self._expire(now)
         if self.phase == Phase.OPEN:
             self.deadline = min(
                 self._reader.deadline, self._acknowledge_by, self._inlet.deadline, self._farewell.by,
@@ -351,6 +355,12 @@ class Http2Channel(Protocol):
             )  # fmt: skip
         elif self.phase == Phase.LINGER:
             self.deadline = min(self._reader.deadline, self._close_by)
+
+    def _remind(self, now: float) -> None:
+        """Tunnels have deadlines that do not wait until the client has read."""
+        for stream in list(self.streams.values()):
+            if stream.arrival is not None and stream.arrival.is_tunnel:
+                stream.arrival.remind(now)
 
     def _expire(self, now: float) -> None:
         if self._acknowledge_by <= now:

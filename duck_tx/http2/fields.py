@@ -1,4 +1,4 @@
-"""The fields of a request: pseudo-header fields and all others, judged by RFC 9113 8.2 and 8.3."""
+"""The fields of a request: pseudo-header fields and all others, judged by RFC 9113 8.2 and 8.3, and RFC 8441 4."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = ["Head", "Kind", "Malformed", "check_trailers", "judge", "request_head
 
 _VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*")
+_PROTOCOL = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)?")
 _LENGTH_DIGITS = 18
 _NOT_IN_A_LINE = 32 - len(b": \r\n")
 """Bytes by which HPACK's size of a field is more than that of its line in HTTP/1.1."""
@@ -34,7 +35,7 @@ class Malformed(Exception):
 class Kind:
     """What a field is to the server; plain numbers, as every field is asked.
 
-    ``METHOD`` to ``PATH`` are the pseudo-header fields of a request.
+    ``METHOD`` to ``PROTOCOL`` are the pseudo-header fields of a request.
     """
 
     PLAIN = 0
@@ -42,15 +43,22 @@ class Kind:
     SCHEME = 2
     AUTHORITY = 3
     PATH = 4
-    HOST = 5
-    CONTENT_LENGTH = 6
-    EXPECT = 7
-    COOKIE = 8
-    TE = 9
-    MALFORMED = 10
+    PROTOCOL = 5
+    HOST = 6
+    CONTENT_LENGTH = 7
+    EXPECT = 8
+    COOKIE = 9
+    TE = 10
+    MALFORMED = 11
 
 
-_PSEUDO = {b":method": Kind.METHOD, b":scheme": Kind.SCHEME, b":authority": Kind.AUTHORITY, b":path": Kind.PATH}
+_PSEUDO = {
+    b":method": Kind.METHOD,
+    b":scheme": Kind.SCHEME,
+    b":authority": Kind.AUTHORITY,
+    b":path": Kind.PATH,
+    b":protocol": Kind.PROTOCOL,
+}
 _KINDS = {
     Role.HOST: Kind.HOST,
     Role.CONTENT_LENGTH: Kind.CONTENT_LENGTH,
@@ -104,7 +112,8 @@ class Head(NamedTuple):
 
     ``line`` is that of the same request in HTTP/1.1, whose version it bears.  ``headers`` are its fields in order, the
     authority first as Host and the crumbs of a cookie last in one piece.  ``length`` is what it says of the length of
-    the body, ``None`` if nothing.
+    the body, ``None`` if nothing.  ``protocol`` is what the stream is to be for, in lower case, if the request is an
+    extended CONNECT (RFC 8441), else empty.
     """
 
     line: RequestLine
@@ -112,6 +121,7 @@ class Head(NamedTuple):
     host: bytes
     length: int | None
     expects_continue: bool
+    protocol: bytes
 
 
 def request_head(fields: Sequence[Field], limits: Limits) -> Head:
@@ -120,7 +130,7 @@ def request_head(fields: Sequence[Field], limits: Limits) -> Head:
     :raises Malformed: if they are none.
     :raises Rejected: 400, 413, 414, 417, 431 or 501, as for the same request in HTTP/1.1.
     """
-    pseudo: list[bytes | None] = [None, None, None, None, None]
+    pseudo: list[bytes | None] = [None, None, None, None, None, None]
     headers: list[tuple[bytes, bytes]] = []
     crumbs: list[bytes] = []
     hosts: list[bytes] = []
@@ -135,7 +145,7 @@ def request_head(fields: Sequence[Field], limits: Limits) -> Head:
         if not kind:
             headers.append(pair)
             regular = True
-        elif kind <= Kind.PATH:
+        elif kind <= Kind.PROTOCOL:
             if regular or pseudo[kind] is not None:
                 raise Malformed
             pseudo[kind] = pair[1]
@@ -158,7 +168,11 @@ def request_head(fields: Sequence[Field], limits: Limits) -> Head:
             headers.append(pair)
     if crumbs:
         headers.append((b"cookie", crumbs[0] if len(crumbs) == 1 else b"; ".join(crumbs)))
-    _, method, scheme, authority, path = pseudo
+    _, method, scheme, authority, path, protocol = pseudo
+    if protocol is not None:
+        _check_protocol(method, protocol, length)
+        # In all else it is held to the rules of one that asks for something (RFC 8441 4).
+        method = b"GET"
     _check_pseudo(method, scheme, authority, path, hosts)
     assert method is not None
     if size > limits.max_header_block or longest > limits.max_header_line:
@@ -184,7 +198,9 @@ def request_head(fields: Sequence[Field], limits: Limits) -> Head:
     if length is not None and limits.max_body and length > limits.max_body:
         raise Rejected(413, "The request body is too large.")
     headers.insert(0, (b"host", authority))
-    return Head(line, headers, authority, length, expectation is not None)
+    if protocol is not None:
+        return Head(line._replace(method=b"CONNECT"), headers, authority, None, False, protocol.lower())
+    return Head(line, headers, authority, length, expectation is not None, b"")
 
 
 def too_large() -> Rejected:
@@ -197,7 +213,7 @@ def _check_sizes(fields: Sequence[Field], limits: Limits) -> None:
 
     :raises Rejected: 431.
     """
-    sizes = [field.size - _NOT_IN_A_LINE for field in fields if not Kind.METHOD <= field.kind <= Kind.PATH]
+    sizes = [field.size - _NOT_IN_A_LINE for field in fields if not Kind.METHOD <= field.kind <= Kind.PROTOCOL]
     if max(sizes, default=0) > limits.max_header_line:
         raise Rejected(431, "A header field is too large.")
     if sum(sizes) > limits.max_header_block:
@@ -226,6 +242,15 @@ def _check_pseudo(
                 raise Malformed
 
 
+def _check_protocol(method: bytes | None, protocol: bytes, length: int | None) -> None:
+    """Judge what an extended CONNECT has beside the fields of other requests (RFC 8441 4).
+
+    :raises Malformed: if it is another method, names no protocol, or has a length: what follows is no content.
+    """
+    if method != b"CONNECT" or _PROTOCOL.fullmatch(protocol) is None or length is not None:
+        raise Malformed
+
+
 def _is_scheme(scheme: bytes) -> bool:
     return scheme in _DEFAULT_PORTS or _SCHEME.fullmatch(scheme) is not None
 
@@ -245,7 +270,7 @@ def check_trailers(fields: Sequence[Field], limits: Limits) -> None:
     :raises Rejected: 431.
     """
     for field in fields:
-        if Kind.METHOD <= field.kind <= Kind.PATH or field.kind == Kind.MALFORMED:
+        if Kind.METHOD <= field.kind <= Kind.PROTOCOL or field.kind == Kind.MALFORMED:
             raise Malformed
     if len(fields) > limits.max_headers:
         raise Rejected(431, "There are too many trailer fields.")

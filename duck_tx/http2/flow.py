@@ -44,6 +44,10 @@ class Inflow:
         self._left += increment
         return increment
 
+    def keep_back(self, size: int) -> None:
+        """So much of what was given back is in the way after all: the window is widened that much later."""
+        self._taken -= size
+
 
 class Patience:
     """How long a client that reads slowly may keep waiting what is to be sent.

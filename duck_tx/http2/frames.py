@@ -55,7 +55,7 @@ class Flag:
 
 
 class Setting:
-    """Settings (6.5.2; 0x9 is RFC 9218 2.1)."""
+    """Settings (6.5.2; 0x8 is RFC 8441 3, 0x9 is RFC 9218 2.1)."""
 
     HEADER_TABLE_SIZE = 0x1
     ENABLE_PUSH = 0x2
@@ -63,8 +63,11 @@ class Setting:
     INITIAL_WINDOW_SIZE = 0x4
     MAX_FRAME_SIZE = 0x5
     MAX_HEADER_LIST_SIZE = 0x6
+    ENABLE_CONNECT_PROTOCOL = 0x8
     NO_RFC7540_PRIORITIES = 0x9
 
+
+_SWITCHES = (Setting.ENABLE_PUSH, Setting.ENABLE_CONNECT_PROTOCOL, Setting.NO_RFC7540_PRIORITIES)
 
 # To be sent.
 
@@ -174,5 +177,5 @@ def checked_setting(identifier: int, value: int) -> None:
     elif identifier == Setting.MAX_FRAME_SIZE:
         if not MAX_FRAME <= value < 2**24:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE is out of bounds")
-    elif identifier in (Setting.ENABLE_PUSH, Setting.NO_RFC7540_PRIORITIES) and value > 1:
+    elif identifier in _SWITCHES and value > 1:
         raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a setting is neither 0 nor 1")

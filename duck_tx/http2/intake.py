@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Protocol
 
 from duck_tx.http.head import Rejected
+from duck_tx.http.headers import allowed_trailers
 from duck_tx.http2.admission import Admission
 from duck_tx.http2.control import Control, Controlled
 from duck_tx.http2.decode import BlockDecoder, Field
 from duck_tx.http2.errors import ConnectionFault, ErrorCode, StreamFault
 from duck_tx.http2.fields import Malformed, check_trailers, judge, request_head, too_large
-from duck_tx.http2.flow import Inflow
 from duck_tx.http2.frames import Flag, FrameType, header_block, unpadded, window_update
+from duck_tx.http2.holding import Holding
 from duck_tx.http2.identifiers import End
+from duck_tx.http2.leftover import Leftover
 from duck_tx.http2.limits import Http2Limits
+from duck_tx.http2.reception import Reception
 from duck_tx.http2.request import Http2Request
 from duck_tx.http2.sender import Sender
 from duck_tx.http2.stream import Connection, Stream
@@ -34,11 +37,10 @@ class Owner(Connection, Controlled, Protocol):
     def now(self) -> float:
         """Clock seconds."""
 
+    holding: Holding
+
     def greeted(self) -> None:
         """The client has begun."""
-
-    def await_body(self, stream: Stream, length: int | None, now: float) -> None:
-        """Take the body of a request."""
 
 
 class Intake:
@@ -57,7 +59,8 @@ class Intake:
         self._limits = channel.site.limits
         self._max_streams = limits.max_streams
         self._decoder = BlockDecoder(judge)
-        self._inflow = Inflow(limits.connection_window)
+        self._inflow = channel.holding.inflow
+        self._reception = Reception(channel, limits)
         self._largest_block = 2 * self._limits.max_header_block + self._limits.max_uri
         self._block = b""
         self._block_stream = 0
@@ -86,8 +89,10 @@ class Intake:
     def hear(self, stream_id: int, size: int) -> bool:
         """A part of a DATA frame has come; false if nobody waits for it."""
         stream = self._streams.get(stream_id)
-        if stream is None or stream.upload is None:
+        if stream is None or not stream.open:
             return False
+        if stream.upload is None:
+            return stream.arrival is not None and stream.arrival.hear(size, self._channel.now())
         stream.upload.hear(size, self._channel.now())
         return True
 
@@ -165,43 +170,58 @@ class Intake:
         try:
             if not fits:
                 raise too_large()
-            line, headers, host, length, expects_continue = request_head(fields, self._limits)
+            head = request_head(fields, self._limits)
         except Malformed:
             raise _malformed(stream_id) from None
         except Rejected as rejected:
             self._streams[stream_id] = stream
             stream.reject(rejected)
             return
+        line, headers, host, length, _, protocol = head
         if ends and length:
             raise _malformed(stream_id)
         self._budget.request()
         self._streams[stream_id] = stream
-        stream.request = Http2Request(stream, line, headers, host, now)
+        if protocol:
+            self._reception.connect(stream, head, now)
+            return
+        request = stream.request = Http2Request(stream, line, headers, host, now)
         if ends:
             self._channel.admission.admit(stream)
         else:
-            self._channel.await_body(stream, length, now)
-            if expects_continue:
-                stream.ask_to_continue()
+            self._reception.await_body(stream, request, head, now)
 
     def _trailers(self, stream: Stream, ends: bool, fields: list[Field], fits: bool) -> None:
         if not stream.open:
             raise StreamFault(stream.id, ErrorCode.STREAM_CLOSED)
-        if not ends:
+        arrival = stream.arrival
+        if not ends or (arrival is not None and arrival.is_tunnel):
+            # In a tunnel there is nothing but DATA (8.5).
             raise _malformed(stream.id)
-        if stream.upload is None:
+        if isinstance(arrival, Leftover):
             stream.open = False
+            arrival.close([])
             return
         try:
             if not fits:
                 raise too_large()
             check_trailers(fields, self._limits)
+            trailers = allowed_trailers(field.pair for field in fields)
+            if arrival is not None:
+                stream.open = False
+                arrival.close(trailers)
+                return
         except Malformed:
-            raise _malformed(stream.id) from None
+            raise self._spoilt(stream) from None
         except Rejected as rejected:
             stream.open = False
-            stream.reject(rejected)
+            if arrival is None:
+                stream.reject(rejected)
+            else:
+                stream.refuse(rejected)
             return
+        assert stream.request is not None
+        stream.request.body_trailers = trailers
         self._complete(stream)
 
     def _late_block(self, stream_id: int) -> None:
@@ -232,8 +252,7 @@ class Intake:
         ends = flags & Flag.END_STREAM
         upload = stream.upload
         if upload is None:
-            self._budget.frame()
-            stream.open = not ends
+            self._hand_on(stream, content, size, bool(ends))
             return
         if not upload.inflow.take(size):
             raise StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR)
@@ -254,6 +273,30 @@ class Intake:
         if increment:
             self._sender.write(window_update(stream_id, increment))
 
+    def _hand_on(self, stream: Stream, content: bytes, size: int, ends: bool) -> None:
+        """DATA has come that is not to be kept."""
+        arrival = stream.arrival
+        assert arrival is not None
+        if not content and not ends:
+            self._budget.frame()
+        stream.open = not ends
+        try:
+            if not arrival.take(content, size, self._channel.now()):
+                raise StreamFault(stream.id, ErrorCode.FLOW_CONTROL_ERROR)
+            if ends and stream.arrival is arrival:
+                arrival.close([])
+        except Malformed:
+            raise self._spoilt(stream) from None
+        except Rejected as rejected:
+            stream.refuse(rejected)
+
+    def _spoilt(self, stream: Stream) -> StreamFault:
+        """What is the matter with a stream whose request turns out to be malformed."""
+        request = stream.request
+        if request is not None and request.arriving is not None:
+            request.arriving.fail(Rejected(400, "The request body is malformed."))
+        return _malformed(stream.id)
+
     def _count(self, size: int) -> None:
         """Count content, whatever becomes of it, by the window of the connection."""
         if not self._inflow.take(size):
@@ -268,7 +311,7 @@ class Intake:
         stream.open = False
         assert upload is not None and stream.request is not None
         try:
-            body = upload.end()
+            body = upload.whole()
         except Malformed:
             upload.close()
             raise _malformed(stream.id) from None

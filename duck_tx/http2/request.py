@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from duck_tx.http.headers import NO_BODY
 from duck_tx.http.request import Request
-from duck_tx.http.response import Block
+from duck_tx.http.response import Block, trailer_lines
 from duck_tx.http2.encode import encoded_fields, encoded_length, encoded_status
 from duck_tx.http2.stream import Stream
 
@@ -20,6 +20,7 @@ class Http2Request(Request):
     channel: Stream  # type: ignore[assignment]
     clientproto = b"HTTP/2"
     keep_alive = True
+    upgrade = b""
     _ending = False
 
     def _head(self, line: bytes, block: Block, length: int | None) -> bytes:
@@ -37,6 +38,9 @@ class Http2Request(Request):
             self._declared = length
         return head
 
+    def _put_interim(self, line: bytes, code: int, block: Block) -> None:
+        self.channel.begin(encoded_status(code) + encoded_fields(block.lines))
+
     def _send_whole(self, head: bytes, body: bytes) -> None:
         if self.keep_alive:
             self.channel.respond(head, body)
@@ -50,8 +54,11 @@ class Http2Request(Request):
         elif data:
             data = self._within_length(data)
         head, self._unsent_head = self._unsent_head, b""
+        if self._ending and "trailers" in self.__dict__ and not self._bodyless:
+            self.channel.trailers = encoded_fields(trailer_lines(self.trailers))
         if head:
-            if self._ending and (self._bodyless or self._declared in (None, self.sentLength)):
+            whole = self._bodyless or self._declared in (None, self.sentLength)
+            if self._ending and whole and not self.channel.trailers:
                 self.channel.respond(head, data)
                 return
             self.channel.begin(head)

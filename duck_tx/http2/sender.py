@@ -133,10 +133,14 @@ class Sender:
             self.pump()
 
     def end(self, stream: Stream) -> None:
-        """Say, behind what is waiting, that nothing more will come."""
+        """Say, behind what is waiting, that nothing more will come but the trailer section that the stream may have."""
         stream.ending = True
         if not stream.pieces:
-            self.write(HEADER.pack(0, Flag.END_STREAM, stream.id))
+            trailers = stream.trailers
+            if trailers:
+                self.write(self._head(stream, trailers, end_stream=True))
+            else:
+                self.write(HEADER.pack(0, Flag.END_STREAM, stream.id))
             stream.sent()
 
     def forget(self, stream: Stream) -> None:
@@ -210,8 +214,11 @@ class Sender:
         self.waiting -= size
         self._sent += size
         last = stream.ending and not pieces
-        self._frames += (HEADER.pack(size << 8, Flag.END_STREAM if last else 0, stream.id), *content)
+        flags = Flag.END_STREAM if last and not stream.trailers else 0
+        self._frames += (HEADER.pack(size << 8, flags, stream.id), *content)
         self._size += HEADER.size + size
+        if last and not flags:
+            self.write(self._head(stream, stream.trailers, end_stream=True))
         self._owner.budget.content()
         if pieces:
             self._enqueue(stream)

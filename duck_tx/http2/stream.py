@@ -15,9 +15,11 @@ from duck_tx.http.outlet import Outlet
 from duck_tx.http.request import Request
 from duck_tx.http.response import error_text
 from duck_tx.http.site import Channel, Site
+from duck_tx.http2.arrival import Arriving
 from duck_tx.http2.encode import encoded_fields, encoded_length, encoded_status
 from duck_tx.http2.errors import ErrorCode
 from duck_tx.http2.flow import Patience
+from duck_tx.http2.leftover import Leftover
 from duck_tx.http2.upload import Upload
 
 __all__ = ["Connection", "Stream", "StreamOutlet"]
@@ -49,16 +51,26 @@ class Sending(Protocol):
     def forget(self, stream: Stream) -> None:
         """Send nothing more."""
 
+    def pump(self) -> None:
+        """Send what is waiting, as far as that is possible now."""
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames."""
+
 
 class Connection(Channel, Protocol):
     """The channel, as far as its streams know it."""
 
     site: Site
     transport: Any
+    stream_window: int
 
     @property
     def sender(self) -> Sending: ...
     def getHost(self) -> IAddress: ...
+    def wake_at(self, deadline: float) -> None:
+        """Look at the deadlines no later than this."""
+
     def reset(self, stream_id: int, code: ErrorCode) -> None:
         """Reset a stream."""
 
@@ -90,11 +102,13 @@ class Stream:
     :ivar window: bytes of content that the client takes at present (negative after it has taken some back).
     :ivar request: the one being answered, or whose body arrives.
     :ivar open: the client may still send.
-    :ivar upload: the body while it arrives; ``None`` when it is whole, or nobody will read it.
+    :ivar upload: the body while it arrives to be kept; ``None`` when it is whole, or nobody will read it.
+    :ivar arrival: takes what is not kept: a body that is handed on, another protocol, or what nobody wants.
     :ivar waiting: bytes of the response that wait for the client.
     :ivar pieces: these bytes.
     :ivar taken: bytes of it that are on their way.
-    :ivar ending: nothing will follow them.
+    :ivar ending: nothing will follow them, but the trailer section.
+    :ivar trailers: that as a header block, if there is one.
     :ivar queued: the stream is among those that take turns in sending.
     :ivar patience: with a client that gives no window, once that has happened.
     """
@@ -103,9 +117,11 @@ class Stream:
     pieces: deque[memoryview] = _NOTHING
     open = True
     upload: Upload | None = None
+    arrival: Arriving | None = None
     waiting = 0
     taken = 0
     ending = False
+    trailers = b""
     queued = False
     patience: Patience | None = None
     _over = False
@@ -154,7 +170,7 @@ class Stream:
         self._sender.begin(self, encoded_status(100))
 
     def begin(self, block: bytes) -> None:
-        """Send the head of a response."""
+        """Send the head of a response, final or interim."""
         if not self._over:
             self._sender.begin(self, block)
 
@@ -178,17 +194,23 @@ class Stream:
         if request is not self.request:
             return
         self.request = None
-        if self._over or self.ending:
+        if self._over:
+            return
+        if self.arrival is not None:
+            self._read_away()
+        if self.ending:
             return
         if request.keep_alive:
             self._sender.end(self)
         else:
+            self._sender.pump()
             self.cut(ErrorCode.INTERNAL_ERROR)
 
     def reject(self, rejected: Rejected) -> None:
         """Answer with an error, whatever the client still sends."""
         self.request = None
         self._drop_upload()
+        self._read_away()
         text = error_text(rejected.status, rejected.reason)
         fields = encoded_fields(self.site.own_fields()) + encoded_fields(_PLAIN_TEXT)
         self.site.rejected(self._channel, rejected)
@@ -198,6 +220,7 @@ class Stream:
         """End it now, so that the client cannot take the response for whole."""
         if not self._over:
             request, self.request = self.request, None
+            self._sender.pump()
             self.cut(ErrorCode.INTERNAL_ERROR)
             if request is not None:
                 # Later, as it comes from within what the request does.
@@ -205,17 +228,88 @@ class Stream:
 
     loseConnection = abort
 
+    # What is handed on while it comes.
+
+    def wake_at(self, deadline: float) -> None:
+        """Look at the deadlines no later than this."""
+        if not self._over:
+            self._channel.wake_at(deadline)
+
+    def ignore(self, arrival: Arriving) -> None:
+        """Nobody takes it any more."""
+        if self.arrival is arrival:
+            self._read_away()
+
+    def _read_away(self) -> Leftover:
+        """Take what the client still sends, and nobody wants."""
+        before = self.arrival
+        if isinstance(before, Leftover):
+            return before
+        leftover = Leftover(self, self._sender, self._channel.stream_window)
+        self.arrival = leftover
+        if before is not None:
+            before.give_up()
+        return leftover
+
+    def dismiss(self) -> None:
+        """The client has its response, and has had its time to end the request."""
+        self._channel.reset(self.id, ErrorCode.NO_ERROR)
+        self.end()
+
+    def refuse(self, rejected: Rejected) -> None:
+        """The body of a request whose resource has it already is not what it may be: say so, or cut the response that
+        has begun."""
+        request, self.request = self.request, None
+        arriving = request.arriving if request is not None else None
+        assert request is not None and arriving is not None
+        self.arrival = None
+        outlet, self._outlet = self._outlet, None
+        if outlet is not None:
+            outlet.stop()
+        if request.startedWriting:
+            self.site.rejected(self._channel, rejected)
+            self.cut(ErrorCode.CANCEL)
+        else:
+            self.reject(rejected)
+        arriving.fail(rejected)
+        request.connectionLost(Failure(ConnectionAborted()))
+
+    def going_away(self) -> None:
+        """The server stops."""
+        if self.arrival is not None:
+            self.arrival.going_away()
+
+    def half_close(self) -> None:
+        """Say, behind what is waiting, that nothing more will come on a tunnel."""
+        if not self._over and not self.ending:
+            self._sender.end(self)
+
     # Ending.
 
     def sent(self) -> None:
         """The end of the response is on its way."""
+        if self.open or self.arrival is not None:
+            self._said_all()
+        else:
+            self.close()
+
+    def _said_all(self) -> None:
+        """The client may not have."""
+        arrival = self.arrival
+        if arrival is not None and arrival.holds_open:
+            return
+        self.ending = True
+        leftover = self._read_away()
         if self.open:
-            # Nobody will read the rest of the request (RFC 9113 8.1).
-            self._channel.reset(self.id, ErrorCode.NO_ERROR)
-        self.close()
+            leftover.wait(self.site.seconds() + self.site.limits.linger_timeout)
+        else:
+            self.end()
 
     def refill(self) -> None:
         """Little is left of what was waiting."""
+        if not self.waiting and self.patience is not None and self.arrival is not None and self.arrival.is_tunnel:
+            # It has taken all: what comes later is another matter, perhaps another day.
+            self.patience = None
         if self._outlet is not None:
             self._outlet.resume()
 
@@ -229,10 +323,18 @@ class Stream:
         """The stream is gone, or the connection is."""
         if self._over:
             return
-        self.close()
+        self.end()
         request, self.request = self.request, None
         if request is not None:
             request.connectionLost(reason)
+
+    def end(self) -> None:
+        """As :meth:`close`; something may be taking what comes."""
+        arrival, self.arrival = self.arrival, None
+        if arrival is not None:
+            self._over = True
+            arrival.lose()
+        self.close()
 
     def close(self) -> None:
         """All is sent, or nothing more will be: let go of everything."""
@@ -274,11 +376,19 @@ class Stream:
         """Clock seconds at which the client has been too slow."""
         if self.upload is not None:
             return self.upload.deadline()
-        return _NEVER if self.patience is None else self.patience.deadline
+        deadline = _NEVER if self.patience is None else self.patience.deadline
+        return deadline if self.arrival is None else min(deadline, self.arrival.deadline())
+
+    def excuse(self, seconds: float) -> None:
+        """For so long the client could not send."""
+        if self.upload is not None:
+            self.upload.excuse(seconds)
+        elif self.arrival is not None:
+            self.arrival.excuse(seconds)
 
     def expire(self) -> None:
-        """The client has been too slow."""
+        """The client has been too slow, or a tunnel wants to be reminded."""
         if self.upload is not None:
             self.reject(Rejected(408, "The request did not arrive in time."))
-        else:
+        elif self.arrival is None or not self.arrival.remind(self.site.seconds()):
             self.cut(ErrorCode.CANCEL)

@@ -1,11 +1,13 @@
 """A process that serves the corpus over HTTP/2 alone: ``python -m tests.integration.http2_site``.
 
-Beside the resources of the corpus there are ``/wait`` (never answered), ``/flow`` (64 MiB) and ``/channels`` (how many
-connections there are).
+Beside the resources of the corpus there are ``/wait`` (never answered), ``/flow`` (64 MiB), ``/channels`` (how many
+connections there are), ``/blocks`` (of memory that Python has in use), and below ``/live/`` those that take a body
+while it comes.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Any
 
@@ -19,6 +21,7 @@ from duck_tx.http.limits import Limits
 from duck_tx.http.site import Site
 from duck_tx.http2.channel import Http2Channel
 from duck_tx.http2.limits import Http2Limits
+from tests.integration.http2_live import Live
 from tests.integration.wire_resource import tree, write_files
 
 FLOW = 64 * 1024 * 1024
@@ -36,6 +39,14 @@ class _Channels(Resource):
 
     def render(self, request: Any) -> bytes:
         return b"%d" % len(request.site.channels)
+
+
+class _Blocks(Resource):
+    isLeaf = True
+
+    def render(self, request: Any) -> bytes:
+        gc.collect()
+        return b"%d" % sys.getallocatedblocks()
 
 
 class _Wait(Resource):
@@ -71,8 +82,14 @@ def main() -> None:
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     write_files("files")
     router: Any = tree(reactor, "files")
-    for name, resource in ((b"channels", _Channels()), (b"wait", _Wait()), (b"flow", _Flow("flow.bin"))):
+    for name, resource in (
+        (b"channels", _Channels()),
+        (b"blocks", _Blocks()),
+        (b"wait", _Wait()),
+        (b"flow", _Flow("flow.bin")),
+    ):
         router.default.putChild(name, resource)
+    router.mount(b"/live/", Live())
     site = Http2Site(router, reactor=reactor, limits=Limits())
     port = reactor.listenTCP(0, site, interface="127.0.0.1")
     reactor.addSystemEventTrigger("before", "shutdown", port.stopListening)

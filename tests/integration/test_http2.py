@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import re
 import signal
 import socket
@@ -32,7 +31,7 @@ _CURL = {"http": ("--http2-prior-knowledge",), "https": ("--http2", "--insecure"
 _IN_TIME = 1.0
 """Seconds for the answer to whatever is wrong."""
 
-_ROUNDS, _FILLED = 60, 40
+_ROUNDS, _FILLED = 24, 8
 
 
 @cache
@@ -112,17 +111,12 @@ for _number, _row in enumerate(ROWS):
     _add(_row, f"test_{_number:03}_" + re.sub("[^a-z0-9]+", "_", f"{_row.section} {_row.name}".lower()))
 
 
-def _memory(server: Server) -> int:
-    """Resident memory in bytes."""
-    return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 class AftermathTests(UnitTestCase):
     def test_every_row_leaves_no_connection_no_memory_and_no_word_in_the_log(self) -> None:
         server = Server(launch=LAUNCH, project=None)
         self.addCleanup(server.close)
         server.start()
-        said, memory = len(server.lines()), []
+        said, blocks = len(server.lines()), []
         for _ in range(_ROUNDS):
             for row in ROWS:
                 client = _connect(server)
@@ -132,9 +126,10 @@ class AftermathTests(UnitTestCase):
                     client.sendall((b"" if row.instead else PREFACE + settings()) + b"".join(row.sent))
                 client.close()
             wait_until(lambda: _curl(server, "/channels").stdout == b"1", 15, "connections are left")
-            memory.append(_memory(server))
-        # The first twenty rounds or so fill what is kept on purpose.
-        self.assertLess(memory[-1] - memory[_FILLED], 256 * 1024, memory)
+            blocks.append(int(_curl(server, "/blocks").stdout))
+        # The first rounds fill what is kept on purpose.  A connection that one row left behind would be dozens of
+        # blocks in each round.
+        self.assertLess(blocks[-1] - blocks[_FILLED], 10 * (_ROUNDS - _FILLED), blocks)
         self.assertEqual(server.lines()[said:], [])
 
     def greeted(self, server: Server) -> SocketClient:

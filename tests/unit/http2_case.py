@@ -115,7 +115,11 @@ class Http2Case(WireCase):
         for name, resource in ((b"hello", Hello()), (b"wait", self.waiting), (b"flow", self.flow)):
             root.putChild(name, resource)
         super().setUp()
-        self.site = self.site_of(root, **self.limits)
+        self.site = self.site_of(self.rooted(root), **self.limits)
+
+    def rooted(self, root: IResource) -> IResource:
+        """What the site has for its root."""
+        return root
 
     def site_of(self, resource: IResource, **limits: Any) -> Http2Site:
         bounds = Limits(**limits)

@@ -71,7 +71,7 @@ class Code(IntEnum):
 
 
 class Setting(IntEnum):
-    """Settings (RFC 9113 6.5.2), and one that nobody has defined."""
+    """Settings (RFC 9113 6.5.2, RFC 8441 3), and one that nobody has defined."""
 
     HEADER_TABLE_SIZE = 1
     ENABLE_PUSH = 2
@@ -79,6 +79,7 @@ class Setting(IntEnum):
     INITIAL_WINDOW_SIZE = 4
     MAX_FRAME_SIZE = 5
     MAX_HEADER_LIST_SIZE = 6
+    ENABLE_CONNECT_PROTOCOL = 8
     UNKNOWN = 0xBABA
 
 
@@ -213,3 +214,10 @@ def request(stream: int, path: bytes = b"/hello", *more: Field, method: bytes = 
 def post(stream: int, path: bytes = b"/e", *more: Field) -> bytes:
     """A good request whose body is yet to come."""
     return request(stream, path, *more, method=b"POST", end=False)
+
+
+def connect(
+    stream: int, path: bytes = b"/live/", *more: Field, protocol: bytes = b"websocket", end: bool = False
+) -> bytes:
+    """A good extended CONNECT (RFC 8441 4)."""
+    return headers(stream, block(*asked(path, (b":protocol", protocol), *more, method=b"CONNECT")), end=end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duck_tx.http.headers import FIELD_NAMES, Role, end_to_end, is_token
+from duck_tx.http.headers import FIELD_NAMES, Role, allowed_trailers, end_to_end, is_token, wanted_upgrade
 from tests.case import UnitTestCase
 
 
@@ -62,3 +62,53 @@ class EndToEndTests(UnitTestCase):
     def test_order_and_repetition_are_kept(self) -> None:
         fields = [(b"b", b"1"), (b"A", b"2"), (b"b", b"3")]
         self.assertEqual(end_to_end(fields), fields)
+
+
+class WantedUpgradeTests(UnitTestCase):
+    def wanted(self, *fields: tuple[bytes, bytes]) -> bytes:
+        return wanted_upgrade(list(fields))
+
+    def test_connection_names_it(self) -> None:
+        upgrade = (b"Upgrade", b"WebSocket")
+        for connection in (b"upgrade", b"Upgrade", b"keep-alive,\tUPGRADE ", b"x, upgrade, y"):
+            self.assertEqual(self.wanted((b"connection", connection), upgrade), b"websocket")
+        self.assertEqual(self.wanted(upgrade, (b"Connection", b"close"), (b"Connection", b"upgrade")), b"websocket")
+        for connection in (b"close", b"", b"upgrades", b"up grade"):
+            self.assertEqual(self.wanted((b"Connection", connection), upgrade), b"")
+        self.assertEqual(self.wanted((b"Keep-Alive", b"upgrade"), upgrade), b"")
+        self.assertEqual(self.wanted(upgrade), b"")
+        self.assertEqual(self.wanted((b"Connection", b"upgrade")), b"")
+
+    def test_the_first_of_several_counts(self) -> None:
+        upgrades = ((b"Upgrade", b"a/1 , b"), (b"Upgrade", b"c"))
+        self.assertEqual(self.wanted((b"Connection", b"upgrade"), *upgrades), b"a/1")
+
+    def test_what_is_no_protocol_is_none(self) -> None:
+        for bad in (b"", b"a b", b"a/", b"/1", b"a/1/2", b"a\xff", b"(a)"):
+            self.assertEqual(self.wanted((b"Connection", b"upgrade"), (b"Upgrade", bad)), b"", bad)
+
+    def test_a_request_with_a_body_has_none(self) -> None:
+        asks = ((b"Connection", b"upgrade"), (b"Upgrade", b"a"))
+        self.assertEqual(self.wanted(*asks, (b"Content-Length", b"0")), b"a")
+        self.assertEqual(self.wanted(*asks, (b"Content-Length", b"1")), b"")
+        self.assertEqual(self.wanted((b"Transfer-Encoding", b"chunked"), *asks), b"")
+
+
+class AllowedTrailersTests(UnitTestCase):
+    def test_what_frames_routes_or_controls_is_left_out(self) -> None:
+        fields = [
+            (b"X-Sum", b"1"),
+            (b"Content-MD5", b"2"),
+            (b"HOST", b"3"),
+            (b"Content-Length", b"4"),
+            (b"Set-Cookie", b"5"),
+            (b"Authorization", b"6"),
+            (b"Forwarded", b"7"),
+            (b"X-Forwarded-Anything", b"8"),
+            (b"x_sum", b"9"),
+            (b"Server-Timing", b"10"),
+            (b"Digest", b"11"),
+            (b"X-Sum", b"12"),
+        ]
+        kept = [value for _, value in allowed_trailers(fields)]
+        self.assertEqual(kept, [b"1", b"2", b"10", b"11", b"12"])

@@ -42,6 +42,7 @@ class BeginningTests(Http2Case):
                 Setting.MAX_CONCURRENT_STREAMS: 7,
                 Setting.INITIAL_WINDOW_SIZE: 100_000,
                 Setting.MAX_HEADER_LIST_SIZE: 65_536,
+                Setting.ENABLE_CONNECT_PROTOCOL: 1,
                 9: 1,
             },
         )

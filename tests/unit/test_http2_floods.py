@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tests.unit.http2_case import Http2Case, live
+from tests.unit.http2_case import live
 from tests.unit.http2_frames import (
     LARGEST,
     TOP,
@@ -18,6 +18,7 @@ from tests.unit.http2_frames import (
     Setting,
     asked,
     block,
+    connect,
     continuation,
     data,
     frame,
@@ -32,6 +33,7 @@ from tests.unit.http2_frames import (
     settings,
     window_update,
 )
+from tests.unit.http2_live import End, LiveCase, Taker
 
 MOST = 20_000
 """How often something may come before the connection has to be over."""
@@ -59,8 +61,20 @@ def _ask(number: int, after: Callable[[int], bytes]) -> bytes:
     return headers(_stream(number), _WAITS) + after(_stream(number))
 
 
+def _stream_and(number: int, after: Callable[[int], bytes], *fields: tuple[bytes, bytes]) -> bytes:
+    """A request whose body is being taken, and something that makes the server give it up."""
+    return post(_stream(number), b"/live/", *fields) + after(_stream(number))
+
+
+def _connect_and(number: int, after: Callable[[int], bytes]) -> bytes:
+    """A tunnel, and something that makes the server give it up."""
+    return connect(_stream(number)) + after(_stream(number))
+
+
 OPEN = post(1, b"/wait")
 HALF = request(1, b"/wait")
+TAKEN = post(1, b"/live/")
+TUNNEL = connect(1)
 
 FLOODS = [
     Flood("requests that are reset", lambda number: _ask(number, reset)),
@@ -99,6 +113,21 @@ FLOODS = [
           headers(1, b"", whole=False), codes=(Code.ENHANCE_YOUR_CALM, Code.COMPRESSION_ERROR), most=200),
     Flood("unknown frames", lambda number: frame(Kind.UNKNOWN)),
     Flood("GOAWAY", lambda number: goaway(), HALF),
+    Flood("bodies in progress that are reset", lambda number: _stream_and(number, reset)),
+    Flood("bodies in progress that are longer than declared",
+          lambda number: _stream_and(number, lambda at: data(at, b"ab"), (b"content-length", b"1"))),
+    Flood("bodies in progress with malformed trailers",
+          lambda number: _stream_and(number, lambda at: headers(at, literal(b"X", b"1")))),
+    Flood("DATA of nothing for a body in progress", lambda number: data(1), TAKEN),
+    Flood("DATA of padding for a body in progress", lambda number: data(1, pad=20), TAKEN),
+    Flood("tunnels that are reset", lambda number: _connect_and(number, reset)),
+    Flood("tunnels with HEADERS in them", lambda number: _connect_and(number, lambda at: headers(at, b"\x10\1a\1b"))),
+    Flood("tunnels with DATA after their end",
+          lambda number: _connect_and(number, lambda at: data(at, end=True) + data(at, b"a"))),
+    Flood("DATA of nothing in a tunnel", lambda number: data(1), TUNNEL),
+    Flood("DATA of padding in a tunnel", lambda number: data(1, pad=20), TUNNEL),
+    Flood("malformed requests for tunnels",
+          lambda number: headers(_stream(number), block(*asked(b"/live/", (b":protocol", b"websocket"))))),
 ]  # fmt: skip
 
 _SENT_AT_MOST = 2 * 1024 * 1024
@@ -106,8 +135,20 @@ _UNREAD_AT_MOST = 256 * 1024
 _OBJECTS_AT_MOST = 3_000
 
 
-class FloodTests(Http2Case):
+def _go_along(request: Any) -> None:
+    """Take what a client sends, as a body or in a tunnel."""
+    if request.upgrade:
+        request.tunnel([], End())
+    else:
+        request.body_stream().start(Taker())
+
+
+class FloodTests(LiveCase):
     """One test for each flood when the client reads what it gets, and one when it does not."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.live.then = _go_along
 
     def check(self, flood: Flood, *, reads: bool) -> None:
         before = sum(live().values())
@@ -135,6 +176,7 @@ class FloodTests(Http2Case):
         self.assertLess(len(self.site.asked), flood.most // 10)
         self.assertLess(sum(live().values()) - before, _OBJECTS_AT_MOST)
         self.waiting.requests.clear()
+        self.live.requests.clear()
         self.leaves_nothing(client)
 
 
@@ -155,7 +197,7 @@ for _flood in FLOODS:
     _add(_flood, reads=False)
 
 
-class PatienceTests(Http2Case):
+class PatienceTests(LiveCase):
     """What good clients do is no flood."""
 
     def test_a_page_that_is_left_cancels_a_hundred_requests(self) -> None:
@@ -195,6 +237,28 @@ class PatienceTests(Http2Case):
         client.send(post(1))
         client.upload(1, bytes(50_000), size=10)
         self.assertEqual(client.response(1).status, 200)
+        self.proves_alive(client)
+
+    def test_a_thousand_tunnels_that_are_closed_in_order(self) -> None:
+        client = self.started()
+        self.live.then = lambda request: request.tunnel([], End()).close()
+        for stream in range(1, 2001, 2):
+            client.send(connect(stream), data(stream, end=True))
+            self.assertTrue(client.response(stream).complete)
+        self.assertEqual(client.resets, {})
+        self.proves_alive(client)
+
+    def test_a_long_talk_in_frames_of_a_few_bytes(self) -> None:
+        client = self.started()
+        end = End()
+        client.send(connect(1))
+        tunnel = self.live.requests[0].tunnel([], end)
+        for _ in range(3000):
+            tunnel.write(b"quack")
+            client.upload(1, b"quack", end=False)
+            client.grant(1, 5)
+        self.assertEqual(end.told, [b"quack" * 3000])
+        self.assertEqual(bytes(client.response(1).body), b"quack" * 3000)
         self.proves_alive(client)
 
     def test_priorities_and_settings_at_the_start(self) -> None:

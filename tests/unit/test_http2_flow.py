@@ -29,6 +29,15 @@ class WindowTests(UnitTestCase):
         self.assertTrue(inflow.take(100))
         self.assertFalse(inflow.take(1))
 
+    def test_window_that_is_kept_back_comes_later(self) -> None:
+        inflow = Inflow(100)
+        inflow.take(100)
+        self.assertEqual(inflow.give_back(100), 100)
+        inflow.keep_back(60)
+        inflow.take(100)
+        self.assertEqual(inflow.give_back(100), 0)
+        self.assertEqual(inflow.give_back(60), 100)
+
 
 class PatienceTests(UnitTestCase):
     limits = Limits(write_timeout=30.0, write_min_rate=1000)

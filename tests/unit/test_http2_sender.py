@@ -57,6 +57,7 @@ class Flow:
         self.window = sender.first_window
         self.pieces: Any = ()
         self.waiting = self.taken = 0
+        self.trailers = b""
         self.ending = self.queued = False
         self.patience: Any = None
         self.over = False

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.unit import (
     test_rfc7541,
+    test_rfc8441,
     test_rfc9113_connection,
     test_rfc9113_frames,
     test_rfc9113_requests,
@@ -35,7 +36,14 @@ from tests.unit.http2_outcome import Row
 from tests.unit.logged import logged_lines
 
 _BEGIN = PREFACE + settings_frame()
-_TABLES = (test_rfc7541, test_rfc9113_connection, test_rfc9113_frames, test_rfc9113_requests, test_rfc9113_streams)
+_TABLES = (
+    test_rfc7541,
+    test_rfc8441,
+    test_rfc9113_connection,
+    test_rfc9113_frames,
+    test_rfc9113_requests,
+    test_rfc9113_streams,
+)
 ROWS = [
     row
     for module in _TABLES

@@ -25,17 +25,17 @@ class UploadTests(UnitTestCase):
         body = upload()
         for piece in (b"qu", b"", b"ack"):
             body.take(piece, 101.0)
-        with body.end() as file:
+        with body.whole() as file:
             self.assertEqual(file.read(), b"quack")
 
     def test_no_body_at_all_is_an_empty_one(self) -> None:
-        with upload(0).end() as file:
+        with upload(0).whole() as file:
             self.assertEqual(file.read(), b"")
 
     def test_a_long_body_is_a_file(self) -> None:
         body = upload(memory=4)
         body.take(b"quack", 101.0)
-        with body.end() as file:
+        with body.whole() as file:
             self.assertTrue(os.fstat(file.fileno()))
             self.assertEqual(file.read(), b"quack")
 
@@ -43,7 +43,7 @@ class UploadTests(UnitTestCase):
         body = upload(4)
         self.assertRaises(Malformed, body.take, b"quack", 101.0)
         body.take(b"qua", 101.0)
-        self.assertRaises(Malformed, body.end)
+        self.assertRaises(Malformed, body.whole)
         body.close()
 
     def test_a_body_may_not_be_larger_than_allowed(self) -> None:
@@ -63,7 +63,7 @@ class UploadTests(UnitTestCase):
         def fill() -> None:
             for _ in range(33):
                 body.take(bytes(1024 * 1024), 101.0)
-            body.end()
+            body.whole()
 
         with capturedLogs() as logged:
             fault = self.assertRaises(Rejected, fill)

@@ -108,6 +108,40 @@ class BodyTests(ParserCase):
         self.assertEqual(refused.status, 400)
 
 
+class StreamedBodyTests(ParserCase):
+    def test_what_has_come_is_handed_over_first_and_then_each_piece(self) -> None:
+        self.read(head(b"Content-Length: 6"))
+        self.assertEqual((self.parser.remaining, self.parser.stream_body()), (6, b""))
+        self.setUp()
+        self.read(head(b"Content-Length: 6"))
+        self.parser.read_body(b"ab")
+        self.assertEqual((self.parser.remaining, self.parser.stream_body()), (4, b"ab"))
+        self.parser.read_body(b"c")
+        self.assertEqual((self.parser.take_piece(), self.parser.body_size), (b"c", 3))
+        self.assertEqual(self.parser.read_body(b"defGET"), b"GET")
+        self.assertEqual((self.parser.take_piece(), self.parser.complete), (b"def", True))
+        self.parser.close()
+        self.read(head(b"Content-Length: 1"))
+        self.parser.read_body(b"x")
+        self.assertEqual(self.body(), b"x")
+
+    def test_chunks_come_without_their_frames_and_trailers_behind_them(self) -> None:
+        self.read(head(b"Transfer-Encoding: chunked"))
+        self.assertIsNone(self.parser.remaining)
+        self.parser.stream_body()
+        self.parser.read_body(b"1\r\na\r\n2\r\nbc")
+        self.assertEqual(self.parser.take_piece(), b"abc")
+        self.parser.read_body(b"\r\n0\r\nA: b\r\n\r\n")
+        self.assertEqual((self.parser.take_piece(), self.parser.trailers), (b"", [(b"A", b"b")]))
+
+    def test_limits_hold_for_the_whole(self) -> None:
+        self.read(head(b"Transfer-Encoding: chunked"))
+        self.parser.read_body(b"32\r\n" + b"a" * 50 + b"\r\n")
+        self.parser.stream_body()
+        refused = self.assertRaises(Rejected, self.parser.read_body, b"33\r\n" + b"a" * 51)
+        self.assertEqual(refused.status, 413)
+
+
 class FullDiskTests(ParserCase):
     room = 32 * 1024 * 1024
 

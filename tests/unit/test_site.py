@@ -155,3 +155,17 @@ class DrainTests(WireCase):
             connection.lose()
         self.successResultOf(drained)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_answers_without_an_end_are_ended(self) -> None:
+        ended: list[str] = []
+
+        def fail() -> None:
+            raise ValueError("cannot end")
+
+        self.site.farewells |= {fail, lambda: ended.append("one"), lambda: ended.append("other")}
+        self.successResultOf(self.site.drain())
+        self.assertEqual((len(ended), self.site.farewells), (2, set()))
+        self.assertEqual([failure.type for failure in self.flushLoggedErrors()], [ValueError])
+        self.site.farewells.add(lambda: ended.append("later"))
+        self.successResultOf(self.site.leave())
+        self.assertEqual(ended[2:], ["later"])

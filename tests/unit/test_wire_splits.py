@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Any
 
 import h11
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.web.resource import Resource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 
 from duck_tx.http.channel import Phase
+from duck_tx.http.headers import Fields
+from duck_tx.http.leaf import LeafResource
+from duck_tx.http.request import Request
 from duck_tx.http.site import Site
 from tests.integration.corpus import CORPUS
 from tests.integration.exchange import LAST, Exchange
 from tests.integration.test_wire import LIMITS, difference
 from tests.integration.wire_resource import tree, write_files
+from tests.unit.streaming_case import Recorder
 from tests.unit.wire_case import WireCase
 
 _BYTE_BY_BYTE = 5000
@@ -54,7 +59,28 @@ _TOKENS = [
 ]
 
 
-class SplitTests(WireCase):
+class Collecting(LeafResource):
+    """Takes every body while it arrives, and has another resource answer when it is whole."""
+
+    def __init__(self, inner: IResource) -> None:
+        self._inner = inner
+
+    def streams(self, request: Request) -> bool:
+        return True
+
+    def render(self, request: Request) -> int:
+        taker = Recorder()
+
+        def ended(trailers: Fields) -> None:
+            request.take_body(BytesIO(taker.body))
+            request.render(self._inner)
+
+        taker.body_ended = ended  # type: ignore[method-assign]
+        request.body_stream().start(taker)
+        return NOT_DONE_YET
+
+
+class SplitCase(WireCase):
     def setUp(self) -> None:
         super().setUp()
         folder = self.mktemp()
@@ -69,25 +95,49 @@ class SplitTests(WireCase):
         # What the resources of the corpus fail with.
         self.flushLoggedErrors(ZeroDivisionError, ValueError, TypeError)
 
-    def test_all_at_once_gives_the_answers_of_the_corpus(self) -> None:
-        for exchange in CORPUS:
-            self.check(exchange, exchange.sent + LAST)
-
-    def test_byte_by_byte_gives_the_same_answers(self) -> None:
-        for exchange in CORPUS:
-            if len(exchange.sent) <= _BYTE_BY_BYTE:
-                sent = exchange.sent + LAST
-                self.check(exchange, *[sent[at : at + 1] for at in range(len(sent))])
-
-    @settings(max_examples=300)
-    @given(st.sampled_from(CORPUS), st.lists(st.integers(1, 400), min_size=1, max_size=30))
-    def test_any_pieces_give_the_same_answers(self, exchange: Exchange, sizes: list[int]) -> None:
+    def check_in_sizes(self, exchange: Exchange, sizes: list[int]) -> None:
         sent = exchange.sent + LAST
         pieces, start = [], 0
         for size in sizes:
             pieces.append(sent[start : start + size])
             start += size
         self.check(exchange, *pieces, sent[start:])
+
+    def check_byte_by_byte(self) -> None:
+        for exchange in CORPUS:
+            if len(exchange.sent) <= _BYTE_BY_BYTE:
+                sent = exchange.sent + LAST
+                self.check(exchange, *[sent[at : at + 1] for at in range(len(sent))])
+
+
+class SplitTests(SplitCase):
+    def test_all_at_once_gives_the_answers_of_the_corpus(self) -> None:
+        for exchange in CORPUS:
+            self.check(exchange, exchange.sent + LAST)
+
+    def test_byte_by_byte_gives_the_same_answers(self) -> None:
+        self.check_byte_by_byte()
+
+    @settings(max_examples=300)
+    @given(st.sampled_from(CORPUS), st.lists(st.integers(1, 400), min_size=1, max_size=30))
+    def test_any_pieces_give_the_same_answers(self, exchange: Exchange, sizes: list[int]) -> None:
+        self.check_in_sizes(exchange, sizes)
+
+
+class StreamedSplitTests(SplitCase):
+    """The same for bodies that are taken while they arrive."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.corpus.resource = Collecting(self.corpus.resource)
+
+    def test_byte_by_byte_gives_the_same_answers(self) -> None:
+        self.check_byte_by_byte()
+
+    @settings(max_examples=300)
+    @given(st.sampled_from(CORPUS), st.lists(st.integers(1, 400), min_size=1, max_size=30))
+    def test_any_pieces_give_the_same_answers(self, exchange: Exchange, sizes: list[int]) -> None:
+        self.check_in_sizes(exchange, sizes)
 
 
 class AnyBytesTests(WireCase):
