@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.web.resource import IResource
 
 from duck_tx.http.headers import end_to_end
-from duck_tx.http.leaf import LeafResource
+from duck_tx.http.leaf import LeafResource, streams
 from duck_tx.http.request import Request
 
 __all__ = ["ReverseProxy"]
@@ -24,10 +24,16 @@ class ReverseProxy(LeafResource):
     def __init__(self, target: IResource) -> None:
         self.target = target
 
+    def streams(self, request: Request) -> bool:
+        """Whether the target does."""
+        return streams(self.target, request)
+
     def render(self, request: Request) -> bytes | int:
         """Forward the request."""
         if request.nominates:
-            request.origin  # noqa: B018 - settled before the fields it comes from are gone
+            # Settled before the fields are gone that they come from.
+            request.origin  # noqa: B018
+            request.upgrade  # noqa: B018
             request.raw_headers = end_to_end(request.raw_headers)
         answer: bytes | int = self.target.render(request)
         return answer

@@ -20,6 +20,7 @@ from duck_tx.settings.schema import (
     ServerSettings,
     Settings,
     SidecarSettings,
+    WebSocketSettings,
 )
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SidecarSettings",
+    "WebSocketSettings",
     "as_markdown",
     "as_text",
     "load",

@@ -64,17 +64,25 @@ def as_markdown() -> str:
 def _section(section: Section) -> Iterator[str]:
     yield from (f"## `{section.key}`", "", section.description, "")
     yield from _rows(section.fields.values())
+    for field in section.fields.values():
+        if all(column.description for column in field.columns):
+            yield from _columns(field, f"Each table of `{field.key}` has these keys:")
 
 
 def _alone(field: Field) -> Iterator[str]:
     yield from (f"## `{field.key}`", "", field.description, "")
     yield from _rows([field])
-    if field.columns:
-        yield from ("Each table of the list has these keys:", "")
-        for column in field.columns:
-            default = "required" if column.default is msgspec.NODEFAULT else f"default {_default(column)}"
-            yield f"- `{column.name}`: {column.accepted}; {default}. {column.description}"
-        yield ""
+    yield from _columns(field, "Each table of the list has these keys:")
+
+
+def _columns(field: Field, heading: str) -> Iterator[str]:
+    if not field.columns:
+        return
+    yield from (heading, "")
+    for column in field.columns:
+        default = "required" if column.default is msgspec.NODEFAULT else f"default {_default(column)}"
+        yield f"- `{column.name}`: {column.accepted}; {default}. {column.description}"
+    yield ""
 
 
 def _rows(fields: Iterable[Field]) -> Iterator[str]:

@@ -57,6 +57,13 @@ class Given:
         return value
 
     def _from_text(self, value: object) -> object:
+        of_texts = getattr(self.field.table, "of_texts", None)
+        if of_texts is not None:
+            texts = value.split(",") if isinstance(value, str) else value
+            if isinstance(texts, list | tuple) and all(isinstance(each, str) for each in texts):
+                said = [each.strip() for each in texts if each.strip()]
+                if said and not said[0].startswith("["):
+                    return of_texts(said)
         match value:
             case str():
                 return from_text(self.field, value)

@@ -105,9 +105,9 @@ def _merge(givens: Iterable[Given], problems: list[str]) -> Loaded:
             problems.append(given.problem)
     settings = _build(values)
     for rule in RULES:
-        reason = rule.broken(settings) if wrong.isdisjoint(rule.keys) else None
-        if reason:
-            problems.append(f"{', '.join(last[key].shown for key in rule.keys)}: {reason}")
+        if wrong.isdisjoint(rule.keys):
+            shown = ", ".join(last[key].shown for key in rule.keys)
+            problems += [f"{shown}: {reason}" for reason in rule.reasons(settings)]
     if problems:
         raise SettingsError(problems)
     return Loaded(settings, MappingProxyType({key: given.source for key, given in last.items()}))

@@ -58,7 +58,16 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="project", key="gateway.project", metavar="DIR"),
     Option(name="django-settings", key="gateway.django_settings", metavar="MODULE"),
     Option(name="wsgi", key="gateway.wsgi", metavar="MODULE:NAME"),
+    Option(name="asgi", key="gateway.asgi", metavar="MODULE:NAME"),
     Option(name="trusted", key="proxy.trusted", metavar="PEER", is_repeatable=True),
+    Option(
+        name="upstream",
+        key="proxy.routes",
+        metavar="PREFIX=URL",
+        is_repeatable=True,
+        text="Have the server at URL answer the paths below PREFIX: /api=http://127.0.0.1:9000, or unix:/PATH; the same"
+        " PREFIX again is one server more.",
+    ),
     Option(name="automations", key="automations.modules", metavar="MODULE", is_repeatable=True),
     Option(name="state-dir", key="server.state_dir", metavar="DIR"),
     Option(name="https", key="https.enabled", flag=True),

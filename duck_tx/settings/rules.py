@@ -1,6 +1,7 @@
 """What types and limits cannot say: the form of some values, and values that contradict each other.
 
-A rule looks at settings whose types are right, and says what is wrong and how to mend it, or None.
+A rule looks at settings whose types are right, and says what is wrong and how to mend it, or None; one that looks at a
+list says it of each item.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from duck_tx.settings.routes import faults
 from duck_tx.settings.schema import AcmeSettings, Settings
 from duck_tx.settings.sections.bounds import YEAR
 from duck_tx.settings.toml import toml_value
@@ -22,7 +24,12 @@ class Rule:
     """A condition on the values of ``keys``; it is asked only when each of them is right by itself."""
 
     keys: tuple[str, ...]
-    broken: Callable[[Settings], str | None]
+    broken: Callable[[Settings], str | list[str] | None]
+
+    def reasons(self, settings: Settings) -> list[str]:
+        """All that it finds."""
+        found = self.broken(settings) or []
+        return [found] if isinstance(found, str) else found
 
 
 def _addr(settings: Settings) -> str | None:
@@ -150,6 +157,17 @@ def _forking(settings: Settings) -> str | None:
     return None
 
 
+def _address(settings: Settings) -> str | None:
+    gateway = settings.gateway
+    if gateway.addr is None:
+        return "there is no address of that server; give gateway.addr" if gateway.external else None
+    if not gateway.enabled:
+        return "there is no application to be at an address; turn gateway.enabled on"
+    if not gateway.addr.startswith("unix:") and not 0 < int(gateway.addr.rpartition(":")[2]) <= 65535:
+        return "there is no such port; give one from 1 to 65535"
+    return None
+
+
 def _response(settings: Settings) -> str | None:
     gateway = settings.gateway
     if 0 < gateway.response_spool < gateway.response_memory:
@@ -174,6 +192,7 @@ RULES: tuple[Rule, ...] = (
     Rule(("server.addr", "server.uses_ipv6"), _ipv6),
     Rule(("server.force_worker_processes", "server.preload"), _forking),
     Rule(("proxy.trusted",), _trusted),
+    Rule(("proxy.routes",), lambda settings: faults(settings.proxy.routes)),
     Rule(("gateway.commands_on_startup",), _commands),
     Rule(("http.max_header_line", "http.max_header_block"), _header_line),
     Rule(("https.enabled", "https.certfile"), _unused),
@@ -185,6 +204,7 @@ RULES: tuple[Rule, ...] = (
     Rule(("https.acme.eab_key_id", "https.acme.eab_hmac_key"), _binding),
     Rule(("server.domain", "https.acme.email", "https.acme.names"), _acme_names),
     Rule(("https.acme.names",), _wildcards),
+    Rule(("gateway.enabled", "gateway.addr", "gateway.external"), _address),
     Rule(("gateway.response_memory", "gateway.response_spool"), _response),
     Rule(("sidecars",), _sidecars),
 )

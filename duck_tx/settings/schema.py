@@ -28,6 +28,7 @@ from duck_tx.settings.sections.proxy import ProxySettings
 from duck_tx.settings.sections.reload import ReloadSettings
 from duck_tx.settings.sections.server import ServerSettings
 from duck_tx.settings.sections.sidecars import SidecarSettings
+from duck_tx.settings.sections.websocket import WebSocketSettings
 
 __all__ = [
     "AcmeSettings",
@@ -44,6 +45,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SidecarSettings",
+    "WebSocketSettings",
 ]
 
 
@@ -54,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     http: HttpSettings = field(default_factory=HttpSettings)
     http2: Http2Settings = field(default_factory=Http2Settings)
     https: HttpsSettings = field(default_factory=HttpsSettings)
+    websocket: WebSocketSettings = field(default_factory=WebSocketSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     proxy: ProxySettings = field(default_factory=ProxySettings)
     content: ContentSettings = field(default_factory=ContentSettings)

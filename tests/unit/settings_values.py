@@ -17,6 +17,11 @@ _CHOSEN: dict[str, st.SearchStrategy[Any]] = {
     "server.preload": st.just(False),
     "server.uses_ipv6": st.just(False),
     "server.domain": st.sampled_from(["example.com", "[::1]", "xn--bcher-kva.example"]),
+    "gateway.addr": st.sampled_from(["127.0.0.1:8001", "[::1]:8001", "unix:/run/django.sock"]),
+    "gateway.external": st.just(False),
+    "gateway.enabled": st.just(True),
+    "gateway.asgi": st.sampled_from(["mysite.asgi:application", "a:b.c"]),
+    "gateway.asgi_paths": st.lists(st.sampled_from(["/events/", "/a%20b"])),
     "gateway.django_settings": st.sampled_from(["mysite.settings", "café.settings"]),
     "gateway.wsgi": st.sampled_from(["mysite.wsgi:application", "a:b.c"]),
     "gateway.commands_on_startup": st.lists(st.sampled_from(["migrate", "loaddata 'a, b'"])),
@@ -60,6 +65,22 @@ _CHOSEN["sidecars"] = st.lists(
         },
     ),
     unique_by=lambda table: table["name"],
+)
+_SERVER = st.sampled_from(["http://127.0.0.1:9000", "https://api.example/base/", "unix:/run/x.sock"])
+_CHOSEN["proxy.routes"] = st.lists(
+    st.fixed_dictionaries(
+        {
+            "prefix": st.sampled_from(["/api", "/b/c/", "/%C3%A9"]),
+            "upstreams": st.lists(
+                # A weight of 1 is the default.
+                st.one_of(_SERVER, st.fixed_dictionaries({"url": _SERVER}, optional={"weight": st.integers(2, 9)})),
+                min_size=1,
+                unique_by=lambda server: server if isinstance(server, str) else server["url"],
+            ),
+        },
+        optional={"strip": st.just(True), "slow_start": st.floats(0, 9), "eject_statuses": st.just([502, 503])},
+    ),
+    unique_by=lambda route: route["prefix"],
 )
 # What a key wants beside it, in the same source.
 _COMPANIONS: dict[str, dict[str, object]] = {

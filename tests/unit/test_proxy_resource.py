@@ -4,6 +4,8 @@ from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 from duck_tx.proxy.resource import ReverseProxy
+from tests.unit.streaming_case import UPGRADE, Opening, Streaming
+from tests.unit.wire_case import POST, Waiting, WireCase
 from tests.unit.wsgi_case import Environ, GatewayTestCase
 
 
@@ -48,3 +50,19 @@ class ReverseProxyTests(GatewayTestCase):
     def test_the_origin_is_found_before_the_fields_it_comes_from_are_gone(self) -> None:
         environ = self.ask("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https", trusted=("192.0.2.1",))
         self.assertEqual((environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]), ("203.0.113.9", "https"))
+
+
+class HandingOverTests(WireCase):
+    def test_it_streams_where_its_target_does(self) -> None:
+        for target, handed_over in ((Streaming(), True), (Waiting(), False)):
+            connection = self.connect(self.site_of(ReverseProxy(target)))
+            connection.send(POST + b"Content-Length: 3\r\n\r\n")
+            self.assertEqual(bool(target.requests), handed_over)
+
+    def test_what_the_client_wants_to_switch_to_is_found_before_its_fields_are_gone(self) -> None:
+        opening = Opening()
+        connection = self.connect(self.site_of(ReverseProxy(opening)))
+        connection.send(UPGRADE)
+        [end] = opening.ends
+        self.assertEqual(end.tunnel.request.raw_headers, [(b"Host", b"duck.example")])
+        self.assertIn(b"\r\nUpgrade: quack\r\n", connection.received)

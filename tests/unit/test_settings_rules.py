@@ -17,12 +17,13 @@ from duck_tx.settings.schema import (
     Settings,
     SidecarSettings,
 )
+from duck_tx.settings.sections.routes import RouteSettings
 from tests.case import UnitTestCase
 
 
 class RuleTests(UnitTestCase):
     def reasons(self, settings: Settings) -> list[str]:
-        return [reason for rule in RULES if (reason := rule.broken(settings))]
+        return [reason for rule in RULES for reason in rule.reasons(settings)]
 
     def reasons_of_addr(self, addr: str, uses_ipv6: bool = False) -> list[str]:
         return self.reasons(Settings(server=ServerSettings(addr=addr, uses_ipv6=uses_ipv6)))
@@ -167,3 +168,20 @@ class RuleTests(UnitTestCase):
         self.assertEqual(reasons(100, 100), [])
         self.assertEqual(reasons(100, 0), [])
         self.assertEqual(len(reasons(101, 100)), 1)
+
+    def test_an_address_of_its_own_is_one_that_an_application_can_have(self) -> None:
+        def reasons(**gateway: Any) -> list[str]:
+            return self.reasons(Settings(gateway=GatewaySettings(**gateway)))
+
+        for addr in ("127.0.0.1:8001", "[::1]:1", "localhost:65535", "unix:/run/x"):
+            self.assertEqual(reasons(addr=addr), [])
+            self.assertEqual(reasons(addr=addr, external=True), [])
+        self.assertEqual(reasons(external=True), ["there is no address of that server; give gateway.addr"])
+        for addr in ("127.0.0.1:0", "127.0.0.1:65536"):
+            self.assertEqual(reasons(addr=addr), ["there is no such port; give one from 1 to 65535"])
+        [reason] = reasons(addr="127.0.0.1:8001", enabled=False)
+        self.assertIn("there is no application to be at an address", reason)
+
+    def test_a_list_may_have_several_things_wrong(self) -> None:
+        route = RouteSettings(upstreams=("http://a:0", "http://a:0"))
+        self.assertEqual(len(self.reasons(Settings(proxy=ProxySettings(routes=(route, route))))), 7)

@@ -44,7 +44,8 @@ class TreeTests(UnitTestCase):
             self.problems({"zebra": 1, "log": {"zebra": 1}}),
             [
                 "zebra = 1 (duck.toml): there is no such setting;"
-                " the sections are server, http, http2, https, gateway, proxy, content, automations, log, reload",
+                " the sections are server, http, http2, https, websocket, gateway, proxy, content, automations, log,"
+                " reload",
                 "log.zebra = 1 (duck.toml): there is no such setting; log has access, format, file",
             ],
         )
@@ -107,7 +108,8 @@ class EnvironmentTests(UnitTestCase):
             read_environment(ROOT, {"DUCK_FOO__BAR": "1"}).problems,
             [
                 'DUCK_FOO__BAR = "1": there is no such setting;'
-                " the sections are server, http, http2, https, gateway, proxy, content, automations, log, reload"
+                " the sections are server, http, http2, https, websocket, gateway, proxy, content, automations, log,"
+                " reload",
             ],
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -16,10 +16,13 @@ from duck_tx.settings.sections.bounds import (
     SECONDS,
     TIB,
     PathName,
+    Timeout,
 )
 
+_ADDRESS = r"\A(?:unix:/[!-~]+|(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5})\Z"
 _MODULE = r"\A[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z"
 _CALLABLE = r"\A[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z"
+_PATH = r"\A/[!-\x22$->@-~]*\Z"
 
 
 class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +50,67 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             extra={"accepted": "MODULE:NAME"},
         ),
     ] = None
+    asgi: Annotated[
+        Annotated[str, Meta(pattern=_CALLABLE)] | None,
+        Meta(
+            description="An ASGI application, such as `mysite.asgi:application`; by default the one that"
+            " `ASGI_APPLICATION` in Django's settings names.",
+            extra={"accepted": "MODULE:NAME"},
+        ),
+    ] = None
+    asgi_paths: Annotated[
+        tuple[Annotated[str, Meta(pattern=_PATH)], ...],
+        Meta(
+            description="What the ASGI application answers beside WebSocket: `/events/` is what lies below it,"
+            " `/events` that path as well.",
+            extra={"accepted": "a list of paths as in a request line, each with a slash first"},
+        ),
+    ] = ()
+    asgi_only: Annotated[
+        bool, Meta(description="Have the ASGI application answer everything; no WSGI application is loaded.")
+    ] = False
+    asgi_beside_wsgi: Annotated[
+        bool,
+        Meta(description="Load an ASGI application beside WSGI; otherwise WebSocket and `asgi_paths` get 501."),
+    ] = True
+    asgi_max_calls: Annotated[
+        int,
+        Meta(
+            description="Requests and WebSockets that the ASGI application may have at a time; beyond it the answer is"
+            " 503.",
+            ge=1,
+            le=1_000_000,
+            extra=REQUESTS,
+        ),
+    ] = 10_000
+    event_loop: Annotated[
+        Literal["reactor", "thread"],
+        Meta(description="What turns the event loop of the ASGI application: the server's reactor, or a thread."),
+    ] = "reactor"
+    lifespan_timeout: Annotated[
+        float,
+        Meta(
+            description="How long the ASGI application may take to start, by its lifespan; 0: no limit.",
+            ge=0,
+            le=DAY,
+            extra=SECONDS,
+        ),
+    ] = 60.0
+    addr: Annotated[
+        Annotated[str, Meta(pattern=_ADDRESS)] | None,
+        Meta(
+            description="An address of its own for the application, which the server then asks over HTTP; by default"
+            " there is nothing between them.",
+            extra={"accepted": "HOST:PORT or unix:/PATH"},
+        ),
+    ] = None
+    external: Annotated[
+        bool, Meta(description="At `addr` is somebody else's server; no application is loaded here.")
+    ] = False
+    wait_time: Annotated[
+        Timeout,
+        Meta(description="How long a start waits for the application to answer at `addr`.", extra=SECONDS),
+    ] = 30.0
     threads: Annotated[
         Annotated[int, Meta(ge=0, le=1024)] | None,
         Meta(
