@@ -16,9 +16,9 @@ from twisted.logger import Logger
 from duck_tx.automations.activity import Activity, Running, Start
 from duck_tx.automations.agenda import Due, Memory
 from duck_tx.automations.automation import Automation
-from duck_tx.automations.inbox import TURN
 from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.record import Begin, By, Run, RunState
+from duck_tx.eventloop.inbox import TURN
 from duck_tx.promise import follow
 
 __all__ = ["SOON", "Dispatch", "Records", "Runs"]

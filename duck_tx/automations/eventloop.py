@@ -9,18 +9,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 
 from duck_tx.automations.automation import is_coroutine_function
-from duck_tx.automations.inbox import Inbox
 from duck_tx.automations.work import DONE, Doing, Ending, Steps
+from duck_tx.eventloop.inbox import Inbox
+from duck_tx.eventloop.thread import LoopThread
 
 __all__ = ["EventLoop", "OnLoop"]
-
-_log = Logger()
-
-_PATIENCE = 1.0
-"""Seconds that what is left on a loop which stops has to end when it is cancelled."""
 
 
 class EventLoop:
@@ -39,7 +34,7 @@ class EventLoop:
         self._close_connections = close_connections
         self._name = name
         self._lock = threading.Lock()
-        self._current: _Turning | None = None
+        self._current: LoopThread | None = None
 
     @property
     def is_behind(self) -> bool:
@@ -66,10 +61,10 @@ class EventLoop:
         current.stop(lambda: self._inbox.put(ended.callback, None))
         return ended
 
-    def _turning(self) -> _Turning:
+    def _turning(self) -> LoopThread:
         with self._lock:
             if self._current is None:
-                self._current = _Turning(self._name)
+                self._current = LoopThread(self._name)
             return self._current
 
     async def _apart(self, function: Callable[[], Awaitable[Any]]) -> Any:
@@ -99,7 +94,7 @@ class OnLoop(Doing):
     def __init__(
         self,
         inbox: Inbox,
-        turning: _Turning,
+        turning: LoopThread,
         apart: Callable[[Callable[[], Awaitable[Any]]], Coroutine[Any, Any, Any]],
         steps: Steps,
     ) -> None:
@@ -152,52 +147,6 @@ class OnLoop(Doing):
                     steps.say_failed()
             return Ending(error)
         return DONE
-
-
-class _Turning:
-    """A loop, and the thread that turns it until it is stopped.
-
-    :ivar inbox: of that thread.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.inbox = Inbox(self.loop.call_soon_threadsafe)
-        self._ended: Callable[[], object] | None = None
-        threading.Thread(target=self._turn, name=name, daemon=True).start()
-
-    def stop(self, ended: Callable[[], object]) -> None:
-        """Let it end, and call this on its thread then."""
-        self.loop.call_soon_threadsafe(self._stop, ended)
-
-    def _stop(self, ended: Callable[[], object]) -> None:
-        self._ended = ended
-        self.loop.stop()
-
-    def _turn(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        while self._ended is None:
-            # It also comes back when one of its tasks stops it, or tries to end the process.
-            try:
-                self.loop.run_forever()
-            except BaseException:
-                _log.failure("a task on the event loop of the automations failed")
-        try:
-            self.loop.run_until_complete(_end())
-        except BaseException:
-            _log.failure("the event loop of the automations did not end well")
-        finally:
-            self.loop.close()
-            self._ended()
-
-
-async def _end() -> None:
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    if left:
-        await asyncio.wait(left, timeout=_PATIENCE)
-    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 async def _call(function: Callable[..., Any], *arguments: Any) -> None:

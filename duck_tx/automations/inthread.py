@@ -8,9 +8,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from duck_tx.automations.inbox import Inbox
 from duck_tx.automations.threads import Call, Threads
 from duck_tx.automations.work import DONE, Doing, Ending, Steps
+from duck_tx.eventloop.inbox import Inbox
 
 __all__ = ["InThread"]
 

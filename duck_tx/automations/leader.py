@@ -16,10 +16,10 @@ from duck_tx.automations.agenda import Agenda, Due, Entry, Memory
 from duck_tx.automations.automation import Automation
 from duck_tx.automations.condition import ConditionWatch
 from duck_tx.automations.dispatch import SOON, Dispatch, Records, Runs
-from duck_tx.automations.inbox import TURN
 from duck_tx.automations.jump import Jumps
 from duck_tx.automations.record import Run
 from duck_tx.automations.trigger import AutomationTrigger
+from duck_tx.eventloop.inbox import TURN
 
 __all__ = ["History", "Leader", "Runner"]
 

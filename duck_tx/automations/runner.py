@@ -13,7 +13,6 @@ from twisted.logger import Logger
 from duck_tx.automations.automation import Automation, Kind
 from duck_tx.automations.chain import Chain
 from duck_tx.automations.eventloop import EventLoop
-from duck_tx.automations.inbox import Inbox
 from duck_tx.automations.inthread import InThread
 from duck_tx.automations.onreactor import OnReactor
 from duck_tx.automations.output import Output, listening
@@ -23,6 +22,7 @@ from duck_tx.automations.running import Running
 from duck_tx.automations.threads import Threads
 from duck_tx.automations.trigger import AutomationTrigger
 from duck_tx.automations.work import Ending, Steps, Unbegun, Work, failure_of, overrides, steps_of
+from duck_tx.eventloop.inbox import Inbox
 from duck_tx.promise import follow
 
 __all__ = ["Runner"]

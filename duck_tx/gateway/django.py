@@ -1,4 +1,4 @@
-"""Loads a project: Django set up once, its startup commands run, its WSGI application imported.
+"""Loads a project: Django set up once, its startup commands run, its applications imported.
 
 Django is imported by the functions here and not with this module: a process that serves no Django never pays
 for it, and a main process that only watches its workers stays free of it. Its logging is as its settings say.
@@ -11,8 +11,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from duck_tx.errors import ApplicationError
 from duck_tx.gateway.commands import run_commands
@@ -21,6 +21,27 @@ from duck_tx.gateway.files import FileMount, file_mounts
 from duck_tx.gateway.project import SETTINGS_VARIABLE, Project
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+ASGIApplication = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Any]
+
+
+class Calls(NamedTuple):
+    """How a project is to be called.
+
+    :ivar by_asgi: through ASGI, where it has an application for that.
+    :ivar by_wsgi: through WSGI too; an application that was named for ASGI alone never is.
+    :ivar has_paths: for some paths ASGI is wanted in any case.
+    """
+
+    by_asgi: bool = True
+    by_wsgi: bool = True
+    has_paths: bool = False
+
+
+class NamedASGI(NamedTuple):
+    """An ASGI application, and what it is called in messages."""
+
+    application: ASGIApplication
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +49,13 @@ class LoadedProject:
     """A project that is ready to answer requests."""
 
     project: Project
-    application: WSGIApplication
+    #: ``None`` if it is called through ASGI alone.
+    application: WSGIApplication | None
     #: Django's DEBUG; false for an application that is not Django's.
     debug: bool = False
     mounts: tuple[FileMount, ...] = ()
+    #: ``None`` if there is none, or it is not wanted.
+    asgi: NamedASGI | None = None
 
 
 def load(
@@ -41,8 +65,9 @@ def load(
     emit: Callable[[str], object] | None = None,
     skip_setup: bool = False,
     use_finders: bool | None = None,
+    calls: Calls = Calls(),  # noqa: B008 - an immutable value
 ) -> LoadedProject:
-    """Import the project, run ``commands`` in it, and return its application.
+    """Import the project, run ``commands`` in it, and return its applications.
 
     Blocks, and runs the project's own code: call it once, before the server listens.
 
@@ -51,22 +76,26 @@ def load(
     :param skip_setup: our caller has called ``django.setup()``.
     :param use_finders: static files from the apps' own directories instead of STATIC_ROOT; ``None``: with
         DEBUG, and in the welcome project.
+    :param calls: which applications are wanted.
     :raises ApplicationError: with one line that says what is wrong; the project's own exception is its cause.
     """
     activate(project)
     if commands:
         prepare(project, commands, emit or (lambda line: None), skip_setup=skip_setup)
-    application = _application(project, skip_setup)
+    application = None
+    if calls.by_wsgi and project.kind != "asgi":
+        application = _application(project, skip_setup)
+    asgi = _asgi(project, skip_setup, calls) if calls.by_asgi or application is None else None
     settings = _settings()
     if settings is None:
-        return LoadedProject(project, application)
+        return LoadedProject(project, application, asgi=asgi)
     _import_urls(settings, project)
     with _Explained("Django's settings", project):
         debug = bool(settings.DEBUG)
         finders = debug or project.kind == "welcome" if use_finders is None else use_finders
         mounts = file_mounts(use_finders=finders)
     close_connections()
-    return LoadedProject(project, application, debug, mounts)
+    return LoadedProject(project, application, debug, mounts, asgi)
 
 
 def prepare(
@@ -117,12 +146,13 @@ def close_connections() -> None:
 
 
 def _prepare_commands(project: Project, skip_setup: bool) -> None:
-    if project.settings_module is None and project.wsgi is not None:
-        # Only its own wsgi.py knows the settings.
-        _imported(project)
+    named = project.wsgi or project.asgi
+    if project.settings_module is None and named is not None:
+        # Only its own wsgi.py or asgi.py knows the settings.
+        _imported(named, project.source, project)
     if project.settings_module is None and _settings() is None:
         raise ApplicationError(
-            f"startup commands need Django, and {project.wsgi} has not configured it: "
+            f"startup commands need Django, and {named} has not configured it: "
             "name its settings with --django-settings."
         )
     if not skip_setup:
@@ -130,15 +160,15 @@ def _prepare_commands(project: Project, skip_setup: bool) -> None:
 
 
 def _application(project: Project, skip_setup: bool) -> WSGIApplication:
+    application: WSGIApplication
     if project.wsgi is not None:
-        return _imported(project)
+        application = _imported(project.wsgi, project.source, project)
+        return application
     settings = _import_settings(project)
     named = settings.WSGI_APPLICATION
     if named:
-        wsgi = ":".join(named.rsplit(".", 1))
-        found = replace(project, wsgi=wsgi, source="WSGI_APPLICATION")
         # Importing it sets Django up, as a rule; where it does not, we do.
-        application = _imported(found)
+        application = _imported(":".join(named.rsplit(".", 1)), "WSGI_APPLICATION", project)
         if not skip_setup:
             _set_up(project)
         return application
@@ -149,6 +179,47 @@ def _application(project: Project, skip_setup: bool) -> WSGIApplication:
     with _Explained("Django's middleware", project):
         handler: WSGIApplication = WSGIHandler()
     return handler
+
+
+def _asgi(project: Project, skip_setup: bool, calls: Calls) -> NamedASGI | None:
+    """The application for ASGI; ``None`` if nobody has named one, and none is needed.
+
+    :raises ApplicationError: if it cannot be imported.
+    """
+    name, source = project.asgi, "--asgi"
+    if name is None:
+        if not calls.by_wsgi and not skip_setup:
+            _set_up(project)
+        settings = _settings()
+        dotted = getattr(settings, "ASGI_APPLICATION", None)
+        if dotted:
+            name, source = ":".join(dotted.rsplit(".", 1)), "ASGI_APPLICATION"
+        elif settings is None or (calls.by_wsgi and not calls.has_paths):
+            return None
+    if name is not None:
+        return NamedASGI(_imported(name, source, project), name)
+    # What `django.core.asgi` gives: the project's views, without a module of its own for that.
+    from django.core.handlers.asgi import ASGIHandler
+
+    with _Explained("Django's middleware", project):
+        return NamedASGI(ASGIHandler(), "django.core.handlers.asgi.ASGIHandler")
+
+
+def allowed_hosts() -> Callable[[str], bool] | None:
+    """What says whether a host is the site's, by Django's ``ALLOWED_HOSTS``; ``None`` without Django."""
+    settings = _settings()
+    if settings is None:
+        return None
+    from django.http.request import validate_host
+
+    def is_allowed(host: str) -> bool:
+        hosts = settings.ALLOWED_HOSTS
+        if settings.DEBUG and not hosts:
+            # As Django itself has it.
+            hosts = [".localhost", "127.0.0.1", "[::1]"]
+        return bool(validate_host(host.lower(), hosts))
+
+    return is_allowed
 
 
 def _import_urls(settings: Any, project: Project) -> None:
@@ -162,26 +233,24 @@ def _import_urls(settings: Any, project: Project) -> None:
             importlib.import_module(name)
 
 
-def _imported(project: Project) -> WSGIApplication:
-    """The object that ``project.wsgi`` names.
+def _imported(dotted: str, source: str, project: Project) -> Any:
+    """The object that ``module:name`` names.
 
+    :param source: who names it, in words for messages.
     :raises ApplicationError: if it cannot be imported, is not there, or cannot be called.
     """
-    module_name, _, name = str(project.wsgi).partition(":")
-    with _Explained(f"{project.source} {project.wsgi}", project):
+    module_name, _, name = dotted.partition(":")
+    with _Explained(f"{source} {dotted}", project):
         found: Any = importlib.import_module(module_name)
     for part in name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError as error:
             place = getattr(found, "__file__", None) or module_name
-            raise ApplicationError(f"{project.source} {project.wsgi}: no {part!r} in {place}.") from error
+            raise ApplicationError(f"{source} {dotted}: no {part!r} in {place}.") from error
     if not callable(found):
-        raise ApplicationError(
-            f"{project.source} {project.wsgi}: {name!r} is a {type(found).__name__}, which cannot be called."
-        )
-    application: WSGIApplication = found
-    return application
+        raise ApplicationError(f"{source} {dotted}: {name!r} is a {type(found).__name__}, which cannot be called.")
+    return found
 
 
 def _set_up(project: Project) -> None:

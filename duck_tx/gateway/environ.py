@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from duck_tx.http.headers import FIELD_NAMES, Role
 from duck_tx.http.request import Request
 
-__all__ = ["base_environ", "environ_of"]
+__all__ = ["base_environ", "environ_of", "server_of", "split_at"]
 
 _PROTOCOLS = {name: name.decode() for name in (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2")}
 
@@ -43,16 +43,13 @@ def environ_of(base: dict[str, Any], request: Request, body: BinaryIO | None) ->
     path, _, query = request.uri.partition(b"?")
     prepath = request.__dict__.get("prepath")
     if prepath:
-        script, path = _split(path, prepath)
+        script, path = split_at(path, prepath)
         environ["SCRIPT_NAME"] = unquote_to_bytes(script).decode("latin-1")
     if b"%" in path:
         path = unquote_to_bytes(path)
     address = origin.address
     host = origin.host.decode("latin-1")
-    name, colon, port = host.rpartition(":")
-    if not colon or port.endswith("]"):
-        name, port = (host, "") if host else _listener(request)
-    port = port or ("443" if origin.scheme == "https" else "80")
+    name, port = server_of(request, host, origin.scheme)
     environ["REQUEST_METHOD"] = request.method.decode("ascii")
     environ["PATH_INFO"] = path.decode("latin-1")
     environ["QUERY_STRING"] = query.decode("latin-1")
@@ -86,7 +83,18 @@ def environ_of(base: dict[str, Any], request: Request, body: BinaryIO | None) ->
     return environ
 
 
-def _split(path: bytes, prepath: list[bytes]) -> tuple[bytes, bytes]:
+def server_of(request: Request, host: str, scheme: str) -> tuple[str, str]:
+    """Name and port of the server, as the client used them; those that the connection came to, if it named none.
+
+    :param host: with an optional port; empty if there is none.
+    """
+    name, colon, port = host.rpartition(":")
+    if not colon or port.endswith("]"):
+        name, port = (host, "") if host else _listener(request)
+    return name, port or ("443" if scheme == "https" else "80")
+
+
+def split_at(path: bytes, prepath: list[bytes]) -> tuple[bytes, bytes]:
     """The raw path up to the end of the segments in ``prepath``, and what is below, with the slash between them."""
     count = len(prepath)
     while count and not prepath[count - 1]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from duck_tx.errors import ApplicationError
 
-Kind = Literal["wsgi", "settings", "manage", "configured", "welcome"]
+Kind = Literal["wsgi", "asgi", "settings", "manage", "configured", "welcome"]
 
 SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 
@@ -31,6 +31,8 @@ class Project:
     wsgi: str | None = None
     #: Who named ``settings_module`` or ``wsgi``, in words for messages.
     source: str = ""
+    #: ``module:name`` of the ASGI application, or ``None``: what Django's settings say.
+    asgi: str | None = None
 
 
 def locate(
@@ -38,6 +40,7 @@ def locate(
     project: str | None = None,
     django_settings: str | None = None,
     wsgi: str | None = None,
+    asgi: str | None = None,
     directory: str | None = None,
     environ: Mapping[str, str] | None = None,
     fallback: str | None = None,
@@ -48,12 +51,30 @@ def locate(
     :param project: a directory with a ``manage.py`` in it (or that file).
     :param django_settings: a settings module; wins over ``manage.py`` and the environment.
     :param wsgi: ``module:name`` of a WSGI application; the name is ``application`` where it is left out.
+    :param asgi: ``module:name`` of an ASGI application, likewise.  It stands beside what else is found, or alone in
+        place of the welcome project.
     :param directory: where to look when nothing is named; the current directory.
     :param environ: for ``DJANGO_SETTINGS_MODULE``, which wins over the default in ``manage.py``.
     :param fallback: the settings module of the welcome project.
     :param configured: our caller has set Django up already; that is served unless an option names another.
     :raises ApplicationError: if what is named cannot be there.
     """
+    if asgi is not None:
+        asgi = _full_name(asgi, "--asgi")
+    found = _locate(project, django_settings, wsgi, asgi, directory, environ, fallback, configured)
+    return found if asgi is None else replace(found, asgi=asgi)
+
+
+def _locate(
+    project: str | None,
+    django_settings: str | None,
+    wsgi: str | None,
+    asgi: str | None,
+    directory: str | None,
+    environ: Mapping[str, str] | None,
+    fallback: str | None,
+    configured: bool,
+) -> Project:
     environ = os.environ if environ is None else environ
     here = os.path.abspath(directory or os.getcwd())
     root = here if project is None else _project_directory(os.path.join(here, project))
@@ -61,7 +82,7 @@ def locate(
         _check_dotted(django_settings, "--django-settings")
     if wsgi is not None:
         # Otherwise the module itself chooses: a wsgi.py often names other settings than manage.py.
-        return Project("wsgi", root, django_settings, _full_wsgi_name(wsgi), "--wsgi")
+        return Project("wsgi", root, django_settings, _full_name(wsgi, "--wsgi"), "--wsgi")
     if django_settings is not None:
         return Project("settings", root, django_settings, source="--django-settings")
     if configured and project is None:
@@ -78,15 +99,17 @@ def locate(
             f"{manage} does not say which settings module to use: "
             f"name it with --django-settings or in {SETTINGS_VARIABLE}."
         )
-    if project is not None:
+    if project is not None and asgi is None:
         raise ApplicationError(
             f"no manage.py in {root}: choose another --project, or name the application with "
-            "--django-settings or --wsgi."
+            "--django-settings, --wsgi or --asgi."
         )
     if from_environment is not None:
         return Project("settings", root, from_environment, source=SETTINGS_VARIABLE)
+    if asgi is not None:
+        return Project("asgi", root, source="--asgi")
     if fallback is None:
-        raise ApplicationError(f"no manage.py in {root}: name the application with --project or --wsgi.")
+        raise ApplicationError(f"no manage.py in {root}: name the application with --project, --wsgi or --asgi.")
     return Project("welcome", root, fallback, source="the welcome project")
 
 
@@ -155,11 +178,11 @@ def _project_directory(path: str) -> str:
     return path
 
 
-def _full_wsgi_name(wsgi: str) -> str:
-    module, _, name = wsgi.partition(":")
+def _full_name(given: str, option: str) -> str:
+    module, _, name = given.partition(":")
     name = name or "application"
-    _check_dotted(module, "--wsgi")
-    _check_dotted(name, "--wsgi")
+    _check_dotted(module, option)
+    _check_dotted(name, option)
     return f"{module}:{name}"
 
 

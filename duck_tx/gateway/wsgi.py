@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
+from duck_tx.gateway.both import NotHere
 from duck_tx.gateway.call import Application, Call, Terms
 from duck_tx.gateway.environ import base_environ
 from duck_tx.gateway.errors import ErrorStream
@@ -26,6 +27,7 @@ __all__ = ["WSGIResource"]
 
 _log = Logger()
 _TICK = 1.0
+_WEBSOCKET = b"websocket"
 
 
 class Pool(Protocol):
@@ -50,6 +52,7 @@ class WSGIResource(LeafResource):
     :param response_memory: bytes of a streamed response kept in memory for a slow client.
     :param response_spool: bytes of it kept in a temporary file beyond that.
     :param multiprocess: other processes serve the same application (``wsgi.multiprocess``).
+    :param sockets: answers those who ask for a WebSocket, of which WSGI knows nothing; by default with 501.
     """
 
     def __init__(
@@ -63,8 +66,10 @@ class WSGIResource(LeafResource):
         response_memory: int = 1_048_576,
         response_spool: int = 67_108_864,
         multiprocess: bool = False,
+        sockets: LeafResource | None = None,
     ) -> None:
         self._clock = reactor
+        self._sockets = sockets or NotHere("There are no WebSockets here.")
         base = base_environ(
             multithread=threadpool is not None,
             multiprocess=multiprocess,
@@ -89,8 +94,16 @@ class WSGIResource(LeafResource):
         self._calls: set[Call] = set()
         self._tick: IDelayedCall | None = None
 
+    def streams(self, request: Request) -> bool:
+        """Not for the application; a WebSocket over HTTP/2 is opened only where one says so beforehand."""
+        return request.upgrade == _WEBSOCKET and self._sockets.streams(request)
+
     def render(self, request: Request) -> int:
         """Have the application answer."""
+        # Over HTTP/2 it is a CONNECT, and no field says so (RFC 8441).
+        if (request.nominates or request.method == b"CONNECT") and request.upgrade == _WEBSOCKET:
+            self._sockets.render(request)
+            return NOT_DONE_YET
         pool = self._pool
         if pool.waiting >= self._max_waiting:
             request.fail(503, "The server is busy. Please try again.", [(b"Retry-After", b"1")])

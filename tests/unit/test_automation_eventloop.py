@@ -11,9 +11,9 @@ from typing import Any
 from twisted.internet.defer import DeferredList
 
 from duck_tx.automations.eventloop import EventLoop
-from duck_tx.automations.inbox import Inbox
 from duck_tx.automations.output import Output
 from duck_tx.automations.work import Ending, Steps
+from duck_tx.eventloop.inbox import Inbox
 from tests.case import AsyncTestCase
 from tests.unit.logged import logged_lines
 from tests.unit.spawning import until
@@ -115,7 +115,7 @@ class EventLoopTests(AsyncTestCase):
         with logged_lines() as lines:
             for job in (stop, end, fine):
                 self.assertEqual(await self.loop.begin(self.steps(job)).gone, Ending())
-        self.assertEqual(lines, ["a task on the event loop of the automations failed"])
+        self.assertEqual(lines, ["a task on the event loop test-loop failed"])
         self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
 
     async def test_what_is_left_on_it_is_cancelled_when_it_stops(self) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from duck_tx.automations import threads as module
-from duck_tx.automations.inbox import Inbox
 from duck_tx.automations.inthread import InThread
 from duck_tx.automations.output import Output
 from duck_tx.automations.threads import Threads
 from duck_tx.automations.work import Ending, Steps
+from duck_tx.eventloop.inbox import Inbox
 from tests.case import AsyncTestCase
 
 

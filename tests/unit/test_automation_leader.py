@@ -9,11 +9,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from duck_tx.automations.automation import Automation
-from duck_tx.automations.inbox import TURN
 from duck_tx.automations.leader import _AT_ONCE
 from duck_tx.automations.outcome import Outcome
 from duck_tx.automations.schedule import at, at_start, cron, every
 from duck_tx.automations.trigger import AutomationTrigger
+from duck_tx.eventloop.inbox import TURN
 from tests.unit.automation_case import MORNING, AutomationTestCase
 
 _HOUR = 3600.0

@@ -265,7 +265,7 @@ class CancelTests(RunnerTestCase):
 
         async def coroutine() -> None: ...
 
-        self.patch(eventloop, "_Turning", refuse)
+        self.patch(eventloop, "LoopThread", refuse)
         outcome = await self.outcome(coroutine)
         self.assertEqual((outcome.state, outcome.error), ("failed", "RuntimeError: can't start new thread"))
         self.assertEqual(len(self.errors()), 1)

@@ -31,6 +31,7 @@ def get(loaded: LoadedProject, path: str) -> tuple[str, bytes]:
         "wsgi.url_scheme": "http",
     }
     started: list[str] = []
+    assert loaded.application is not None
     response = loaded.application(environ, lambda status, headers: started.append(status))
     body = b"".join(response)
     if hasattr(response, "close"):

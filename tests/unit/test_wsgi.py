@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from twisted.internet.address import UNIXAddress
 from twisted.python.threadpool import ThreadPool
 from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
+from duck_tx.gateway.both import NotHere
 from duck_tx.gateway.wsgi import WSGIResource
+from duck_tx.http.request import Request
 from duck_tx.http.site import Site
 from tests.case import UnitTestCase
 from tests.unit.wsgi_case import (
@@ -25,6 +28,40 @@ from tests.unit.wsgi_case import (
 )
 
 LONG = 20.0
+
+
+class WebSocketTests(GatewayTestCase):
+    """WSGI knows nothing of WebSockets."""
+
+    fields = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+
+    def test_who_asks_for_one_is_told_that_there_are_none(self) -> None:
+        answer = self.get(hello, fields=self.fields)
+        self.assertEqual((answer.code, answer.body), (501, b"501 Not Implemented\n\nThere are no WebSockets here.\n"))
+
+    def test_or_goes_to_what_has_them(self) -> None:
+        self.serve(hello, sockets=NotHere("Elsewhere."))
+        peer = self.connect()
+        peer.ask(fields=self.fields)
+        self.assertIn(b"Elsewhere.", peer.raw)
+
+    def test_it_says_beforehand_whether_it_has_them(self) -> None:
+        class Sockets(NotHere):
+            def streams(self, request: Request) -> bool:
+                return True
+
+        pool = ThreadPool()
+        for sockets, protocol, expected in (
+            (Sockets(""), b"websocket", True),
+            (Sockets(""), b"", False),
+            (None, b"websocket", False),
+        ):
+            resource = WSGIResource(ManualReactor(), pool, hello, sockets=sockets)
+            self.assertIs(resource.streams(cast(Request, SimpleNamespace(upgrade=protocol))), expected)
+
+    def test_other_protocols_are_not_spoken(self) -> None:
+        answer = self.get(hello, fields=("Connection: Upgrade", "Upgrade: h2c"))
+        self.assertEqual((answer.code, answer.body), (200, b"hello"))
 
 
 class ConstructorTests(UnitTestCase):

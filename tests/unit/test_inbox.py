@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from duck_tx.automations.inbox import TURN, Inbox
+from duck_tx.eventloop.inbox import TURN, Inbox
 from tests.case import UnitTestCase
 
 
