@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from duck_tx.errors import AutomationError as AutomationError
     from duck_tx.errors import PortError as PortError
     from duck_tx.errors import SettingsError as SettingsError
+    from duck_tx.microapp import MicroApp as MicroApp
     from duck_tx.settings import Settings as Settings
 
 _PLACES = {
@@ -30,6 +31,7 @@ _PLACES = {
     "Automation": "duck_tx.automations.automation",
     "AutomationError": "duck_tx.errors",
     "AutomationTrigger": "duck_tx.automations.trigger",
+    "MicroApp": "duck_tx.microapp",
     "NoTrigger": "duck_tx.automations.trigger",
     "PortError": "duck_tx.errors",
     "Settings": "duck_tx.settings",
@@ -49,6 +51,7 @@ __all__ = [
     "Automation",
     "AutomationError",
     "AutomationTrigger",
+    "MicroApp",
     "NoTrigger",
     "PortError",
     "Settings",

@@ -30,7 +30,7 @@ from duck_tx.process.inherited import inherited
 from duck_tx.process.signals import Handler
 from duck_tx.process.title import set_title
 from duck_tx.promise import settled
-from duck_tx.report import banner, metadata, ready_line, status_line
+from duck_tx.report import banner, metadata, microapp_lines, ready_line, status_line
 from duck_tx.restart import Restart, look, own_environment
 from duck_tx.settings import Settings, load, override
 from duck_tx.tree import Tree
@@ -57,6 +57,8 @@ class App(Parts, Facts):
                 response = await treq.get(app.absolute_uri)
                 self.assertEqual(response.code, 200)
 
+    Small sites beside the main one, on ports, hosts or paths of their own, are each a :class:`duck_tx.MicroApp`.
+
     :param settings: a :class:`duck_tx.Settings`; by default what ``duck.toml`` and the environment say.  The other
         arguments win over it where they are not their defaults.
     :param reactor: the global one by default.
@@ -67,8 +69,8 @@ class App(Parts, Facts):
     :raises SettingsError: with all that is wrong with the settings.
     """
 
-    DJANGO_ADDR: tuple[str, int] | None = None
-    DJANGO_SERVER_WAIT_TIME: float = 30.0
+    _port_option = "--port"
+    """What sets its port, for messages."""
 
     _living: ClassVar[weakref.ref[App] | None] = None
 
@@ -115,6 +117,7 @@ class App(Parts, Facts):
                 "server.workers": (workers, None),
                 "server.force_worker_processes": (force_worker_processes, False),
                 "https.redirect_log": (enable_force_https_logs, False),
+                "gateway.asgi_beside_wsgi": (start_bg_eventloop_if_wsgi, True),
             }
             explicit = {key: value for key, (value, default) in given.items() if value != default}
             self.settings = override(base, explicit, "App()").settings
@@ -147,6 +150,7 @@ class App(Parts, Facts):
                 skip_setup=skip_setup,
                 hang_up=None if disable_ipc_handler else self._hang_up,
                 is_next=is_next,
+                port_option=self._port_option,
             )
             if tried:
                 self._tree.service = trial.Attempt(tried, partial(look, self._tree))
@@ -286,7 +290,8 @@ class App(Parts, Facts):
             _log.warn("absolute URIs say localhost, as {addr} is no name: give one with --domain", addr=self.addr)
         if self._redirect_workers:
             _log.info("the redirect site needs no workers: it answers on the reactor")
-        _log.info("{line}", line=ready_line(self))
+        for line in [*microapp_lines(self), ready_line(self)]:
+            _log.info("{line}", line=line)
 
     async def _going_down(self) -> None:
         if self._calls_pre_stop:

@@ -81,8 +81,25 @@ class Facts:
 
     @property
     def django_server_up(self) -> bool:
-        """Whether Django (or the WSGI application) is loaded."""
+        """Whether Django (or another application) is loaded, or answers at its address."""
         return self._tree.is_loaded
+
+    @property
+    def DJANGO_ADDR(self) -> tuple[str, int] | None:
+        """Where Django is, if it has an address of its own (``gateway.addr``): host and port, or the path of a Unix
+        socket and 0."""
+        addr = self.settings.gateway.addr
+        if addr is None:
+            return None
+        if addr.startswith("unix:"):
+            return addr.removeprefix("unix:"), 0
+        host, _, port = addr.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def DJANGO_SERVER_WAIT_TIME(self) -> float:
+        """Seconds that a start waits for Django to answer there (``gateway.wait_time``)."""
+        return self.settings.gateway.wait_time
 
     @property
     def force_https_server_up(self) -> bool:

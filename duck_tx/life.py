@@ -17,6 +17,7 @@ from duck_tx.errors import ApplicationError
 from duck_tx.process.check import tell
 from duck_tx.process.exit import exit_by, exit_with
 from duck_tx.process.log import log_to_console
+from duck_tx.process.program import refuse_import
 from duck_tx.process.sequence import Sequence
 from duck_tx.process.signals import Handler
 
@@ -58,6 +59,7 @@ class Life:
         :raises SystemExit: with 1, if something could not start; after a signal, with the status of that; where another
             life follows, with 0.
         """
+        refuse_import()
         if self.is_guest:
             self.start().addErrback(_has_been_told)
             return
@@ -79,6 +81,7 @@ class Life:
 
     def start(self) -> Deferred[None]:
         """Start the tree; fires when it is up, and fails with what stopped the start, which has been logged by then."""
+        refuse_import()
         self.error = None
         self._interrupts = 0
         if self._trigger is None:

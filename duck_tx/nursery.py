@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from duck_tx import worker
 from duck_tx.errors import ApplicationError
 from duck_tx.gateway.django import close_connections, load
+from duck_tx.gateway.service import calls
 from duck_tx.place import project_of, state_directory
 from duck_tx.process.fork import Fork, Gone, Load, Loaded, Made, NotMade, Order, Unfit, Wire
 from duck_tx.process.title import set_title
@@ -163,6 +164,7 @@ def load_all(order: Load) -> None:
             commands=[*commands, *settings.gateway.commands_on_startup] if order.runs_commands else (),
             emit=lambda line: _log.info("{line}", line=line),
             use_finders=settings.server.debug,
+            calls=calls(settings.gateway),
         )
         close_connections()
     if "twisted.internet.reactor" in sys.modules:

@@ -12,6 +12,7 @@ from duck_tx.tree import Tree
 
 if TYPE_CHECKING:
     from duck_tx.app import App
+    from duck_tx.microapp import MicroApp
 
 __all__ = ["Parts"]
 
@@ -44,7 +45,7 @@ class Parts:
 
     def start_django_server(self) -> Deferred[None]:
         """Load Django, if it is enabled and not loaded; fires when it answers."""
-        return self._start("django") if self.settings.gateway.enabled else succeed(None)
+        return self._start("django") if self._tree.has_application else succeed(None)
 
     def start_automations_dispatcher(self, log_message: bool = True) -> Deferred[None]:
         """Find the automations and run them when they are due, if they are on; fires when they have been found.
@@ -90,27 +91,31 @@ class Parts:
         if with_redirect and self.settings.https.force:
             await self._tree.service.stop_child(self._tree.part("force-https"))
         await self._tree.service.stop_child("server")
-        if self.settings.gateway.enabled:
+        if self._tree.has_application:
             await self._tree.service.stop_child(self._tree.part("django"))
+
+    def _renew_threads(self) -> None:
+        """Take new gateway threads; the old ones finish what they have."""
+        self._tree.gateway.renew_threads()
 
     @staticmethod
     def start_background_workers(
-        application: App,
+        application: App | MicroApp,
         start_request_handling_threadpool_manager: bool,
         start_request_handling_eventloop_manager: bool,
         start_component_threadpool_manager: bool = True,
         start_automations_eventloop_manager: bool = False,
         recreate_managers: bool = False,
     ) -> None:
-        """See that ``application`` has its gateway threads.
+        """See that ``application``, an App or a micro app, has its gateway threads.
 
-        They come with Django, so there is something to do only where they shall be new.  The other flags are for parts
-        that this version does not have.
+        They come with what they call, and so do event loops, so there is something to do only where threads shall be
+        new.  The other flags are for parts that have theirs in other ways.
 
         :param recreate_managers: take new threads; the old ones finish what they have.
         """
         if start_request_handling_threadpool_manager and recreate_managers:
-            application.tree.gateway.renew_threads()
+            application._renew_threads()
 
     def handle_ipc_messages(self) -> Deferred[None]:
         """Serve the control socket, if there is to be one; fires when it listens."""

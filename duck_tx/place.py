@@ -19,12 +19,17 @@ def project_of(settings: Settings, *, configured: bool = False) -> Project | Non
     :raises ApplicationError: if there is no such project.
     """
     gateway = settings.gateway
-    if not gateway.enabled:
+    if not gateway.enabled or gateway.external:
+        return None
+    is_named = configured or any((gateway.project, gateway.django_settings, gateway.wsgi, gateway.asgi))
+    if not is_named and any(route.is_everything for route in settings.proxy.routes):
+        # Nobody would ever ask it.
         return None
     return locate(
         project=gateway.project,
         django_settings=gateway.django_settings,
         wsgi=gateway.wsgi,
+        asgi=gateway.asgi,
         fallback=welcome.SETTINGS_MODULE,
         configured=configured,
     )

@@ -241,13 +241,13 @@ def equip(
     def tag() -> str:
         return live.tag if settings.reload.browser else ""
 
-    def loaded(application: Application) -> Application:
-        """Before anybody is served, for whatever happens then."""
-        reloader.tell_files()
+    def with_script(application: Application) -> Application:
         wanted = settings.reload.browser and is_debug(serving.gateway.project, debug)
         return Injecting(application, tag) if wanted else application
 
-    serving.gateway.failed, serving.gateway.wrap = failed, loaded
+    serving.gateway.failed, serving.gateway.wrap = failed, with_script
+    # Before anybody is served, for whatever happens then.
+    serving.gateway.loaded = reloader.tell_files
     if serving.automations is not None:
         serving.automations.failed = failed
     serving.mounts[PREFIX.encode()] = live

@@ -15,7 +15,7 @@ from duck_tx.serving import threads
 from duck_tx.settings import Settings
 from duck_tx.tree import Tree
 
-__all__ = ["banner", "metadata", "ready_line", "status_line"]
+__all__ = ["banner", "metadata", "microapp_lines", "ready_line", "status_line"]
 
 _BANNER = r"""
      _          _
@@ -54,6 +54,13 @@ def ready_line(app: Subject) -> str:
     return f"ready: {_what_and_where(app)} ({_threads(app)}, pid {os.getpid()}, {time.time() - began():.2f} s)"
 
 
+def microapp_lines(app: Subject) -> list[str]:
+    """One line for each micro app: which, where."""
+    if _alone(app):
+        return []
+    return [f"micro app {each['name']} at {each['url']}" for each in _microapps(app)]
+
+
 def status_line(app: Subject) -> str:
     """One line of the present: what is served, where."""
     return f"serving {_what_and_where(app)}"
@@ -72,16 +79,58 @@ def _redirect(app: Subject) -> str:
 def _what(app: Subject) -> str:
     project = app.tree.project
     if project is None:
-        return "no application"
+        return _alone(app) or _elsewhere(app) or _routes(app) or "no application"
     if project.kind == "welcome":
         return "the welcome project (no manage.py was found here: choose yours with --project)"
-    return project.wsgi or project.settings_module or "the application"
+    named = project.asgi if app.settings.gateway.asgi_only else project.wsgi
+    return named or project.settings_module or project.asgi or "the application"
+
+
+def _elsewhere(app: Subject) -> str:
+    """Where somebody else's server has the application; empty if none does."""
+    gateway = app.settings.gateway
+    return f"the application at {gateway.addr}" if gateway.enabled and gateway.external else ""
+
+
+def _routes(app: Subject) -> str:
+    """How many there are; empty if there are none."""
+    count = len(app.settings.proxy.routes)
+    return f"{count} route{'s' if count > 1 else ''} to other servers" if count else ""
+
+
+def _alone(app: Subject) -> str:
+    """The name of the micro app that has all of this server; empty if there is none."""
+    found = [each.spec.name for each in app.tree.microapps or () if each.spec.has_everything]
+    return found[0] if found and app.tree.project is None else ""
+
+
+def _microapps(app: Subject) -> list[dict[str, object]]:
+    if app.tree.microapps is None:
+        return []
+    return [
+        {"name": each.spec.name, "url": each.uri(app.absolute_uri), "up": app.tree.microapps.is_up(each)}
+        for each in app.tree.microapps
+    ]
+
+
+def _upstreams(app: Subject) -> dict[str, object]:
+    """The servers of the routes, where there are some.  How they are is known to who asks them: the workers do."""
+    routes = app.tree.serving.routes
+    if routes is None:
+        return {}
+    found = routes.describe()
+    if app.tree.workers is not None:
+        found = [{"route": each["route"], "url": each["url"]} for each in found]
+    return {"upstreams": found}
 
 
 def _threads(app: Subject) -> str:
     """Who answers requests."""
     count = threads(app.settings)
     each = "on the reactor thread" if not count else f"{count} threads" if count > 1 else "1 thread"
+    project = app.tree.project
+    if app.settings.gateway.asgi_only or (project is not None and project.kind == "asgi"):
+        each = "an event loop"
     if app.tree.workers is None:
         return each
     number = app.tree.workers.count
@@ -105,6 +154,8 @@ def metadata(app: Subject) -> Mapping[str, object]:
         "threads": threads(app.settings),
         "workers": 1 if app.tree.workers is None else app.tree.workers.count,
         "automations": _automations(app),
+        "microapps": _microapps(app),
+        **_upstreams(app),
         "project": None if project is None else project.wsgi or project.settings_module,
         "started": round(began(), 3),
         "versions": {

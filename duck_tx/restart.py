@@ -37,7 +37,17 @@ __all__ = ["Restart", "changed", "look", "own_environment", "ports_kept"]
 
 _log = Logger()
 
-_OF_MAIN = ("server.", "https.enabled", "https.force", "https.redirect_port", "https.acme.", "sidecars", "reload.")
+_OF_MAIN = (
+    "server.",
+    "https.enabled",
+    "https.force",
+    "https.redirect_port",
+    "https.acme.",
+    "gateway.addr",
+    "gateway.external",
+    "sidecars",
+    "reload.",
+)
 """The settings that the main process of several goes by."""
 
 _THREADS_END = 3.0
@@ -195,7 +205,9 @@ class Restart:
             line = self._line()
             next_life = again(line, self._table(line))
             _check_log(next_life.log)
-            kept = ports_kept(self._tree.settings, fresh)
+            apps = self._tree.microapps
+            # Where micro apps listen is in their keys, and whether they still do is for the new code to say.
+            kept = [*ports_kept(self._tree.settings, fresh), *(() if apps is None else apps.ports)]
             await self._try(line, kept)
         except CancelledError:
             raise ApplicationError("the server was stopped before it was restarted.") from None
@@ -231,6 +243,7 @@ class Restart:
         # The port accepts meanwhile, so that nobody waits for those who take long.
         going = [each.let_go() for each in services.values()]
         going.append(tree.gateway.let_go(tree.settings.server.grace))
+        going += [app.let_go(tree.settings.server.grace) for app in tree.microapps or ()]
         if tree.serving.automations is not None:
             # The next life begins what is due from now on.
             going.append(tree.serving.automations.let_go(tree.settings.server.grace))
@@ -242,10 +255,12 @@ class Restart:
                 _log.failure("restarting: not all that is in flight can be waited for")
         if self._has_given_up:
             return
-        sockets = {name: services[name].hand_on() for name in ports if name in services}
+        kept = [name for name in ports if name in services]
+        sole = [name for name in kept if not services[name].is_shared]
+        sockets = {name: services[name].hand_on() for name in kept}
         # No longer an object that closes it when the interpreter lets go of everything.
         numbers = {name: sock.detach() for name, sock in sockets.items() if sock is not None}
-        environ = {**self._environ, **named(numbers), **age.stamped()}
+        environ = {**self._environ, **named(numbers, sole), **age.stamped()}
         # Until the next life has handlers, these would end or suspend it.
         tree.signals.ignore_later(signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
         with suppress(CancelledError):

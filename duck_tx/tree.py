@@ -34,6 +34,9 @@ from duck_tx.serving import Form, Serving, processes
 from duck_tx.settings import Settings
 
 if TYPE_CHECKING:
+    from duck_tx.micro.roster import Roster
+    from duck_tx.micro.site import MicroSite
+    from duck_tx.micro.spec import MicroSpec
     from duck_tx.process.solo import SoloService
     from duck_tx.process.workers import WorkerService
     from duck_tx.reload.service import ReloaderService
@@ -58,6 +61,7 @@ class Tree:
         read, and the rest is there for those who ask what there is.
     :ivar workers: the worker processes, ``None`` where this process serves.
     :ivar solo: the process that runs the automations then.
+    :ivar microapps: those in this tree, ``None`` where there are none.
     :ivar reloader: starts this process anew when a file is edited, where there is a monitor above it.
     :param settings: what to run.
     :param reactor: where.
@@ -75,10 +79,12 @@ class Tree:
     :param hang_up: called on SIGHUP with the earlier handler; ``None``: that signal is left alone.
     :param is_next: this process was restarted, so its startup commands have been run by the trial, and signals may have
         been held since.
+    :param port_option: what sets the port, for messages.
     :raises ApplicationError: if there is no such project.
     """
 
     reloader: ReloaderService | None = None
+    microapps: Roster | None = None
 
     def __init__(
         self,
@@ -98,6 +104,7 @@ class Tree:
         skip_setup: bool = False,
         hang_up: Action | None = None,
         is_next: bool = False,
+        port_option: str = "--port",
     ) -> None:
         self.settings = settings
         self._reactor = reactor
@@ -105,9 +112,11 @@ class Tree:
             raise ApplicationError(
                 "worker processes set Django up for themselves: leave skip_setup or force_worker_processes off."
             )
-        self.sockets = InheritedSockets(sockets, endpoints(settings))
+        self.sockets = InheritedSockets(sockets, endpoints(settings), keeps=True)
         count = processes(settings)
-        form = Form(skip_setup=skip_setup, runs_commands=not is_next, runs_automations=not count)
+        form = Form(
+            skip_setup=skip_setup, runs_commands=not is_next, runs_automations=not count, port_option=port_option
+        )
         self.serving = Serving(settings, reactor, self.sockets, form)
         self.project, self.state_directory = self.serving.project, self.serving.state_directory
         self.access_log, self.gateway = self.serving.access_log, self.serving.gateway
@@ -129,9 +138,12 @@ class Tree:
         if verbs is not None:
             self.control = ControlService(reactor, self.state_directory, verbs, name=settings.server.process_name)
 
-        self.service = Sequence(failed)
+        self.service = self._sequence = Sequence(failed)
         if not settings.server.no_checks:
-            self._add("checks", CheckService(self.checks()))
+            self._add("checks", CheckService([self.run_checks]))
+        if sockets:
+            # By now it is known what micro apps there are.
+            self._add("inherited sockets", CheckService([self.sockets.settle]))
         self._add("signals", self.signals)
         if is_init():
             self._add("reaper", ReaperService(reactor))
@@ -245,12 +257,28 @@ class Tree:
         if self.control is not None:
             checks.append(self.control.check)
         checks += [each.check for each in (self.early_sidecars, self.late_sidecars) if each is not None]
+        if self.microapps is not None:
+            checks.append(self.microapps.check)
         return [*checks, self.access_log.check]
 
     @property
     def redirect(self) -> ServerService | None:
         """The redirect site, if there is one."""
         return self.serving.redirect
+
+    # Micro apps.
+
+    def add_microapp(self, spec: MicroSpec) -> MicroSite:
+        """Have a micro app in this tree, or mounted on its server.  Where the tree is up, it is not started by that.
+
+        :raises ApplicationError: if that cannot be; :class:`duck_tx.errors.PortError`, if somebody here wants its port.
+        """
+        if self.microapps is None:
+            # Only here, as most servers have none.
+            from duck_tx.micro.roster import Roster
+
+            self.microapps = Roster(self, self._sequence)
+        return self.microapps.add(spec)
 
     # What is up, in either form.
 
@@ -268,10 +296,17 @@ class Tree:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the application is loaded, wherever requests are answered."""
-        if self.workers is None:
-            return self.gateway.project is not None
-        return self.project is not None and self.workers.is_serving
+        """Whether the application is loaded, wherever requests are answered; that it answers, where it has an address
+        of its own."""
+        if self.workers is not None:
+            return self.has_application and self.workers.is_serving
+        apart = self.serving.apart
+        return self.gateway.project is not None if apart is None else apart.backend.is_up
+
+    @property
+    def has_application(self) -> bool:
+        """Whether there is one, here or at an address of its own."""
+        return self.project is not None or self.serving.apart is not None
 
     def part(self, name: str) -> str:
         """The child that has ``server``, ``django`` or ``force-https``: workers have all three; others have their own

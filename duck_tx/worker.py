@@ -53,7 +53,7 @@ _ORDERS = 1.0
 _AFTER_GRACE = 2.0
 """Seconds beyond the grace for an end without the main process."""
 
-_OF_PORTS = re.compile(r"\w+ starting on \d+|\(TCP Port \d+ Closed\)")
+_OF_PORTS = re.compile(r"\w+ starting on (?:\d+|'.*')|\((?:TCP|UNIX) Port .* Closed\)")
 
 NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 """What a terminal sends to all of its processes, or a person to the wrong one."""
@@ -125,7 +125,13 @@ class WorkerLife:
             else:
                 turns = Turns(Board(role.board), role.cell)
                 form = Form(is_worker=True, turns=turns, runs_commands=role.runs_commands)
-            return Serving(role.settings, self._reactor, Handed(role.sockets), form)
+            serving = Serving(role.settings, self._reactor, Handed(role.sockets), form)
+            if role.microapps:
+                from duck_tx.process.program import unpacked
+
+                for key, spec in unpacked(role.microapps, "micro apps"):
+                    serving.add_microapp(spec, key)
+            return serving
         finally:
             os.chdir(here)
 
@@ -137,8 +143,11 @@ class WorkerLife:
         server = services.pop("server")
         certificates = services.pop("certificates", None)
         redirect = services.pop("force-https", None)
+        first_to_stop = {name: services.pop(name, None) for name in ("health checks", "micro apps")}
+        microapps = {key: services.pop(key) for key in serving.microapps}
         services["word"] = _Word(self.end, serving)
-        for name, service in (("certificates", certificates), ("force-https", redirect), ("server", server)):
+        last = {"certificates": certificates, **microapps, "force-https": redirect, "server": server}
+        for name, service in (last | first_to_stop).items():
             if service is not None:
                 services[name] = service
         return list(services.items())
@@ -222,8 +231,9 @@ class WorkerLife:
     def _beat(self) -> None:
         assert self._role is not None
         self._reactor.callLater(self._role.beat, self._beat)
-        site = None if self._serving is None else self._serving.site
-        requests, connections = (0, 0) if site is None else (site.answered, len(site.channels))
+        serving = self._serving
+        sites = [] if serving is None else [serving.site, *(app.site for app in serving.microapps.values() if app.site)]
+        requests, connections = sum(site.answered for site in sites), sum(len(site.channels) for site in sites)
         self.end.say(Beat, requests=requests, connections=connections, memory=_resident())
 
     def _failed(self, error: BaseException) -> None:

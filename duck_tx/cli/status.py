@@ -68,6 +68,8 @@ def as_text(found: Mapping[str, Any], directory: Path, now: float, *, colour: bo
         ("project", str(found.get("project") or "none")),
         *([("workers", str(staying(workers)))] if workers else []),
         *([("automations", _automations(found["automations"]))] if workers and found.get("automations") else []),
+        *(("micro app", _microapp(each)) for each in found.get("microapps") or []),
+        *(("upstream", _upstream(each)) for each in found.get("upstreams") or []),
         ("threads", str(found.get("threads") or "none: on the reactor") + (" in each worker" if workers else "")),
         ("versions", ", ".join(f"{_NAMES.get(name, name)} {version}" for name, version in versions.items())),
         ("state in", str(directory)),
@@ -75,6 +77,18 @@ def as_text(found: Mapping[str, Any], directory: Path, now: float, *, colour: bo
     first, *others = columns(rows)
     below = ["", *table(workers, colour=colour)] if workers else []
     return "\n".join([painted(first, GREEN if serves else YELLOW, wanted=colour), *others, *below])
+
+
+def _microapp(app: Mapping[str, Any]) -> str:
+    """Which one, and where."""
+    return f"{app.get('name')} at {app.get('url')}{'' if app.get('up') else '; it is not up'}"
+
+
+def _upstream(server: Mapping[str, Any]) -> str:
+    """Which one, and how it is as far as the process that answers knows."""
+    state = server.get("state")
+    counts = f", {server.get('requests')} now, {server.get('answered')} answered, {server.get('failures')} failed"
+    return f"{server.get('url')} of {server.get('route')}" + (f": {state}{counts}" if state else "")
 
 
 def _automations(process: Mapping[str, Any]) -> str:

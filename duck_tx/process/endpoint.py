@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from duck_tx.errors import PortError
 from duck_tx.process.port import bind, explained
-from duck_tx.settings import Settings
+from duck_tx.settings import GatewaySettings, Settings
 
 __all__ = ["Endpoint", "endpoints"]
 
@@ -17,10 +18,11 @@ class Endpoint:
     """An address and a port.  Two are equal that are bound in the same way.
 
     :ivar names: what a socket for it may be called, where somebody else opened it; the best name first.
-    :ivar addr: an address or a host name.
+    :ivar addr: an address or a host name; of a Unix socket its path.
     :ivar port: 0 picks a free one.
     :ivar uses_ipv6: as :func:`duck_tx.process.port.bind` takes it.
     :ivar option: what sets the port, for messages.
+    :ivar is_unix: it is a Unix socket.
     """
 
     names: tuple[str, ...] = field(compare=False)
@@ -28,12 +30,17 @@ class Endpoint:
     port: int
     uses_ipv6: bool
     option: str
+    is_unix: bool = False
 
     def bind(self) -> socket.socket:
         """A socket bound to it that does not listen yet.
 
         :raises PortError: in one line: what is in the way, and how to mend it.
         """
+        if self.is_unix:
+            from duck_tx.process.unixport import bind_unix
+
+            return bind_unix(Path(self.addr), self.option)
         return bind(self.addr, self.port, uses_ipv6=self.uses_ipv6, option=self.option)
 
     def explained(self, error: OSError, port: int) -> PortError:
@@ -42,7 +49,22 @@ class Endpoint:
 
 
 def endpoints(settings: Settings) -> dict[str, Endpoint]:
-    """What these settings ask for, by who listens on it: ``server``, and ``force-https`` where there is a redirect."""
+    """What these settings ask for, by who listens on it: ``server``, ``force-https`` where there is a redirect, and
+    ``backend`` where Django has an address of its own."""
+    backend = _backend(settings.gateway)
+    return _public(settings) | ({} if backend is None else {"backend": backend})
+
+
+def _backend(gateway: GatewaySettings) -> Endpoint | None:
+    if gateway.addr is None or gateway.external or not gateway.enabled:
+        return None
+    if gateway.addr.startswith("unix:"):
+        return Endpoint(("backend",), gateway.addr.removeprefix("unix:"), 0, False, "gateway.addr", is_unix=True)
+    host, _, port = gateway.addr.rpartition(":")
+    return Endpoint(("backend",), host.strip("[]"), int(port), False, "gateway.addr")
+
+
+def _public(settings: Settings) -> dict[str, Endpoint]:
     server, https = settings.server, settings.https
 
     def endpoint(*names: str, port: int, option: str) -> Endpoint:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
@@ -21,6 +21,7 @@ __all__ = [
     "InheritedSockets",
     "Match",
     "Sockets",
+    "Sole",
     "handed_on",
     "inherited",
     "look_at",
@@ -41,7 +42,14 @@ _OWN = "DUCK_LISTEN_FDS"
 ``LISTEN_FDS`` would need the descriptors to be 3, 4 and so on, and the pid of the process that is still to be started.
 """
 
-_ALL = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID", _OWN)
+_SOLE = "DUCK_LISTEN_SOLE"
+"""Which of them nobody else holds, by their names, with colons between them."""
+
+_ALL = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID", _OWN, _SOLE)
+
+
+class Sole(socket.socket):
+    """An inherited socket that nobody else holds: what queues on it at a stop is ours to answer."""
 
 
 class Found(NamedTuple):
@@ -107,11 +115,12 @@ def inherited(environ: MutableMapping[str, str], pid: int) -> dict[str, socket.s
     :param pid: this process.
     """
     sockets: dict[str, socket.socket] = {}
+    sole = environ.get(_SOLE, "").split(":")
     try:
         for name, number in list(numbers(environ, pid)):
             try:
                 # The descriptor itself: a duplicate would leave one that nobody knows of.
-                sock = socket.socket(fileno=number)
+                sock = Sole(fileno=number) if name in sole else socket.socket(fileno=number)
             except OSError as error:
                 _log.warn(
                     "the inherited descriptor {number} ({name}) is no socket: {error}",
@@ -143,10 +152,16 @@ def without(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in _ALL}
 
 
-def named(descriptors: Mapping[str, int]) -> dict[str, str]:
+def named(descriptors: Mapping[str, int], sole: Collection[str] = ()) -> dict[str, str]:
     """The variables by which a process finds descriptors that it will have: under the same numbers, open, and by
-    these names."""
-    return {_OWN: ":".join(f"{name}={number}" for name, number in descriptors.items())} if descriptors else {}
+    these names.
+
+    :param sole: the names of those that nobody else will hold then.
+    """
+    if not descriptors:
+        return {}
+    own = {_OWN: ":".join(f"{name}={number}" for name, number in descriptors.items())}
+    return own | ({_SOLE: ":".join(sole)} if sole else {})
 
 
 def handed_on(sockets: Mapping[str, socket.socket]) -> dict[str, str]:
@@ -181,29 +196,45 @@ def matched(found: Mapping[str, Found], wanted: Mapping[str, Endpoint]) -> Match
     left = {name: each for name, each in found.items() if name not in unfit}
     taken: dict[str, str] = {}
     for who, want in wanted.items():
-        named = next((name for name in want.names if name in left), None)
+        named = next((name for name in want.names if name in left and _is_for(left[name], want)), None)
         if named is not None:
             taken[who] = named
             del left[named]
     for who, want in wanted.items():
-        fitting = next((name for name, each in left.items() if each.port == want.port), None)
+        fitting = next((name for name, each in left.items() if each.port == want.port and _is_for(each, want)), None)
         if who not in taken and fitting is not None:
             taken[who] = fitting
             del left[fitting]
-    ways = "; ".join(f"{want.names[0]!r} or port {want.port}" for want in wanted.values())
-    unfit |= {name: f"nothing here is to be served on it; wanted: {ways}" for name in left}
+    unfit |= {name: _unwanted(each, wanted) for name, each in left.items()}
     return Match(taken, unfit)
+
+
+def _unwanted(found: Found, wanted: Mapping[str, Endpoint]) -> str:
+    """Why a socket is of no use."""
+    if found.family == socket.AF_UNIX and not any(want.is_unix for want in wanted.values()):
+        return "it is no TCP socket"
+    ways = "; ".join(
+        f"{want.names[0]!r} {f'at {want.addr}' if want.is_unix else f'or port {want.port}'}" for want in wanted.values()
+    )
+    return f"nothing here is to be served on it; wanted: {ways}"
+
+
+def _is_for(found: Found, want: Endpoint) -> bool:
+    """Whether it is of the kind that is wanted; a Unix socket has to be at that very path."""
+    if want.is_unix:
+        return found.address == want.addr
+    return found.family != socket.AF_UNIX
 
 
 def _unfit(found: Found) -> str:
     """Why a server cannot use it; empty if it can."""
     if found.kind != socket.SOCK_STREAM:
         return "it is no stream socket"
-    if found.family not in (socket.AF_INET, socket.AF_INET6):
+    if found.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
         return "it is no TCP socket"
     if found.is_connection:
         return "it is a connection; a .socket unit needs Accept=no"
-    if not found.port:
+    if not found.port and found.family != socket.AF_UNIX:
         return "it is not bound to a port"
     return ""
 
@@ -211,7 +242,8 @@ def _unfit(found: Found) -> str:
 class Sockets(Protocol):
     """Listening sockets that somebody else has opened, by who gets them."""
 
-    def __contains__(self, who: str, /) -> bool: ...
+    def __contains__(self, who: str, /) -> bool:
+        """Whether there is one for ``who`` that others hold as well: they serve what queues on it after a stop."""
 
     def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]:
         """What makes the bound socket; ``bind`` itself, where there is none for ``who``."""
@@ -224,25 +256,45 @@ class InheritedSockets:
 
     :param sockets: by name, as :func:`inherited` returns them.
     :param wanted: what is needed, by who needs it.
+    :param keeps: more may be wanted (:meth:`want`) until :meth:`settle` is called.
     """
 
-    def __init__(self, sockets: Mapping[str, socket.socket], wanted: Mapping[str, Endpoint]) -> None:
-        found = {name: look_at(sock) for name, sock in sockets.items()}
-        match = matched(found, wanted)
-        self._sockets = {who: sockets[name] for who, name in match.taken.items()}
-        for who, name in match.taken.items():
+    def __init__(
+        self, sockets: Mapping[str, socket.socket], wanted: Mapping[str, Endpoint], *, keeps: bool = False
+    ) -> None:
+        self._left = dict(sockets)
+        self._wanted: dict[str, Endpoint] = {}
+        self._sockets: dict[str, socket.socket] = {}
+        self._take(wanted)
+        if not keeps:
+            self.settle()
+
+    def want(self, who: str, endpoint: Endpoint) -> None:
+        """One more is needed."""
+        self._take({who: endpoint})
+
+    def _take(self, wanted: Mapping[str, Endpoint]) -> None:
+        self._wanted |= wanted
+        found = {name: look_at(sock) for name, sock in self._left.items()}
+        for who, name in matched(found, wanted).taken.items():
+            self._sockets[who] = self._left.pop(name)
             _log.info("{who}: inherited {address} ({name})", who=who, address=found[name].address, name=name)
-        for name, reason in match.unfit.items():
+
+    def settle(self) -> None:
+        """Close what nobody gets."""
+        left, self._left = self._left, {}
+        for name, sock in left.items():
+            found = look_at(sock)
             _log.warn(
                 "the inherited socket {name} ({address}) is not used: {reason}",
                 name=name,
-                address=found[name].address,
-                reason=reason,
+                address=found.address,
+                reason=_unfit(found) or _unwanted(found, self._wanted),
             )
-            sockets[name].close()
+            sock.close()
 
     def __contains__(self, who: str) -> bool:
-        return who in self._sockets
+        return who in self._sockets and not isinstance(self._sockets[who], Sole)
 
     def binding(self, who: str, bind: Callable[[], socket.socket]) -> Callable[[], socket.socket]:
         """What makes the bound socket: a duplicate of the inherited one, or else what ``bind`` makes."""

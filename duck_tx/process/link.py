@@ -62,6 +62,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     :ivar cell: its own there.
     :ivar runs_commands: the startup commands are for this one.
     :ivar beat: seconds between two signs of life.
+    :ivar microapps: those that it serves too, as :func:`duck_tx.process.program.packed` has them.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     runs_commands: bool
     beat: float
     kind: Literal["worker", "automations"] = "worker"
+    microapps: bytes = b""
 
     @property
     def label(self) -> str:

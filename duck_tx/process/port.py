@@ -7,11 +7,23 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from duck_tx.errors import PortError
 
-__all__ = ["bind", "explained", "holder_of"]
+__all__ = ["bind", "explained", "holder_of", "overlap"]
+
+
+class Place(Protocol):
+    """An address and a port, as :func:`bind` takes them."""
+
+    @property
+    def addr(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def uses_ipv6(self) -> bool: ...
+
 
 _LISTEN = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
@@ -24,7 +36,7 @@ def bind(addr: str, port: int, *, uses_ipv6: bool = False, option: str = "--port
     :param option: what sets this port, for the message.
     :raises PortError: in one line: what is in the way, and how to mend it.
     """
-    family, address = _resolved(addr, port, uses_ipv6)
+    family, address = _resolved(addr, port, uses_ipv6, _of_address(option))
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,14 +49,37 @@ def bind(addr: str, port: int, *, uses_ipv6: bool = False, option: str = "--port
     return bound
 
 
-def _resolved(addr: str, port: int, uses_ipv6: bool) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+def overlap(one: Place, other: Place) -> bool:
+    """Whether two cannot both be bound: the same port, and addresses that have something in common."""
+    if not one.port or one.port != other.port:
+        return False
+    try:
+        first, second = (_resolved(each.addr, each.port, each.uses_ipv6) for each in (one, other))
+    except PortError:
+        # What cannot be bound at all is found when it is tried.
+        return one.addr == other.addr
+    addresses = {first[1][0], second[1][0]}
+    if "::" in addresses:
+        return True
+    return len(addresses) == 1 or ("0.0.0.0" in addresses and first[0] == second[0])
+
+
+def _of_address(option: str) -> str:
+    """What sets the address of a port that ``option`` sets."""
+    return "--addr" if option.startswith("--") else option.replace("port=", "addr=")
+
+
+def _resolved(
+    addr: str, port: int, uses_ipv6: bool, option: str = "--addr"
+) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
     wanted = socket.AF_INET6 if uses_ipv6 or ":" in addr else socket.AF_INET
     name = "::" if uses_ipv6 and addr in ("", "0.0.0.0", "*") else addr
     try:
         found = socket.getaddrinfo(name, port, wanted, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
     except OSError as error:
         kind = "IPv6" if wanted == socket.AF_INET6 else "IPv4"
-        mend = "Give an address of this machine with --addr" + ("" if uses_ipv6 else ", or use --ipv6") + "."
+        ipv6 = "--ipv6" if option == "--addr" else "uses_ipv6"
+        mend = f"Give an address of this machine with {option}{'' if uses_ipv6 else f', or use {ipv6}'}."
         raise PortError(f"address {addr!r} has no {kind} address here ({error.strerror}). {mend}") from error
     family, _, _, _, address = found[0]
     return family, address
@@ -63,7 +98,7 @@ def explained(error: OSError, addr: str, port: int, option: str = "--port") -> P
             "give the process CAP_NET_BIND_SERVICE."
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        return PortError(f"{addr} is not an address of this machine. Choose another with --addr.")
+        return PortError(f"{addr} is not an address of this machine. Choose another with {_of_address(option)}.")
     return PortError(f"{addr} port {port} cannot be bound: {error.strerror}.")
 
 

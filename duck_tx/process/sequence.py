@@ -129,6 +129,20 @@ class Sequence(MultiService):
 
     # One of them.
 
+    def insert(self, child: Any, name: str, before: str) -> None:
+        """Put one more child before another.  Where the others are up, it is not started by that.
+
+        :raises KeyError: if there is no child of the name ``before``.
+        :raises RuntimeError: if there is one of this name.
+        """
+        place = self.services.index(self.getServiceNamed(before))
+        if name in self.namedServices:
+            raise RuntimeError(f"there is a child called {name!r} already")
+        child.setName(name)
+        child.parent = self
+        self.namedServices[name] = child
+        self.services.insert(place, child)
+
     def start_child(self, name: str) -> Deferred[None]:
         """Start one child, if it is not up already; fires when it is up.
 

@@ -46,6 +46,7 @@ class WorkerService(Service):
     """Has so many workers serve, whatever becomes of any of them.
 
     :ivar count: how many are wanted.
+    :ivar microapps: gives what else they serve, as :func:`duck_tx.process.program.packed` has it; called at a start.
     :param reactor: for processes and time.
     :param settings: theirs.
     :param ports: what they listen on, by name.
@@ -73,9 +74,11 @@ class WorkerService(Service):
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.count = count
+        self.microapps: Callable[[], bytes] = bytes
+        self._microapps = b""
         self._reactor = reactor
         self._settings = settings
-        self._ports = ports
+        self._ports = dict(ports)
         self._shared = list(shared)
         self._loaded = loaded
         self._resized = resized
@@ -114,8 +117,12 @@ class WorkerService(Service):
     # Start and stop.
 
     def privilegedStartService(self) -> None:
-        """Bind."""
+        """Bind.
+
+        :raises ApplicationError: if something cannot be handed to workers; then nothing is bound.
+        """
         super().privilegedStartService()
+        self._microapps = self.microapps()
         for port in self._ports.values():
             port.privilegedStartService()
 
@@ -177,6 +184,15 @@ class WorkerService(Service):
 
     # One of them.
 
+    def add_port(self, name: str, port: Port, *, is_shared: bool) -> None:
+        """Have those that start from now on listen on one more.
+
+        :param is_shared: somebody else holds it open as well.
+        """
+        self._ports[name] = port
+        if is_shared:
+            self._shared.append(name)
+
     def _slot(self, number: int) -> Slot:
         slot = self._slots[number] = Slot(number, self._reactor, self._launch, self._dismiss, self._draw)
         return slot
@@ -200,6 +216,7 @@ class WorkerService(Service):
             cell=cell,
             runs_commands=runs_commands,
             beat=between_looks(server.worker_timeout),
+            microapps=self._microapps,
         )
         worker = Worker(
             self._reactor,

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.browser.webdriver import Browser, browse
+from tests.browser.webdriver import Browser, trusting
 from tests.case import UnitTestCase
 from tests.integration.https_server import HttpsServer, serve_https
 
 _PROTOCOLS = "return performance.getEntries().filter(e => e.nextHopProtocol).map(e => [e.name, e.nextHopProtocol])"
-
-
-def _trusting(server: HttpsServer) -> Browser:
-    """A browser that takes certificates with the key of the one that ``server`` shows, and no others."""
-    key = server.shown().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    pin = base64.b64encode(hashlib.sha256(key).digest()).decode()
-    return browse(f"--ignore-certificate-errors-spki-list={pin}")
 
 
 class PageTests(UnitTestCase):
@@ -36,7 +25,7 @@ class PageTests(UnitTestCase):
 
     def test_a_page_and_its_static_files_come_over_http2(self) -> None:
         server = serve_https(self)
-        browser = _trusting(server)
+        browser = trusting(server)
         browser.open(f"{server.uri}/page")
         self.assertEqual(browser.count("ol li"), 20)
         self.assertEqual(browser.find("nav").style("display"), "flex")
@@ -45,7 +34,7 @@ class PageTests(UnitTestCase):
 
     def test_a_form_is_sent_and_the_session_counts(self) -> None:
         server = serve_https(self)
-        browser = _trusting(server)
+        browser = trusting(server)
         browser.open(f"{server.uri}/form")
         browser.find("input[name=text]").type("Written over TLS")
         browser.find("form button").follow()
@@ -55,7 +44,7 @@ class PageTests(UnitTestCase):
 
     def test_the_welcome_page_comes_with_a_development_certificate(self) -> None:
         server = serve_https(self, leaf=None, project=None)
-        browser = _trusting(server)
+        browser = trusting(server)
         browser.open(server.uri)
         self.assertEqual(browser.find("h1").text, "It floats.")
         self.fine(server, browser, "/")
@@ -65,7 +54,7 @@ class PageTests(UnitTestCase):
 
     def test_plain_http_is_led_to_the_page(self) -> None:
         server = serve_https(self, "--force-https", "--redirect-port", "0")
-        browser = _trusting(server)
+        browser = trusting(server)
         browser.open(f"http://localhost:{server.redirect_port}/page?from=afar")
         self.assertEqual(browser.url, f"{server.uri}/page?from=afar")
         self.assertEqual(browser.count("ol li"), 20)

@@ -9,6 +9,8 @@ browser.find("button").follow()
 from __future__ import annotations
 
 import atexit
+import base64
+import hashlib
 import json
 import os
 import re
@@ -23,9 +25,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.integration.https_server import HttpsServer
 from tests.integration.server import wait_until
 
-__all__ = ["Browser", "Element", "browse"]
+__all__ = ["Browser", "Element", "browse", "trusting"]
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key that the standard gives a reference to an element."""
@@ -132,6 +137,29 @@ class Browser:
         self.ask("POST", "/url", url=url)
 
     @property
+    def tab(self) -> str:
+        """The tab that is in front: what is asked is asked of this one."""
+        return str(self.ask("GET", "/window"))
+
+    def open_tab(self) -> str:
+        """Open an empty tab, in front."""
+        tab = str(self.ask("POST", "/window/new", type="tab")["handle"])
+        self.use_tab(tab)
+        return tab
+
+    def use_tab(self, tab: str) -> None:
+        """Put a tab in front."""
+        self.ask("POST", "/window", handle=tab)
+
+    def close_tabs_but(self, tab: str) -> None:
+        """Close all others."""
+        for other in self.ask("GET", "/window/handles"):
+            if other != tab:
+                self.use_tab(other)
+                self.ask("DELETE", "/window")
+        self.use_tab(tab)
+
+    @property
     def url(self) -> str:
         return str(self.ask("GET", "/url"))
 
@@ -192,3 +220,10 @@ def browse(*arguments: str) -> Browser:
     browser.ask("POST", "/goog/cdp/execute", cmd="Network.clearBrowserCookies", params={})
     browser.complaints()
     return browser
+
+
+def trusting(server: HttpsServer) -> Browser:
+    """A browser that takes certificates with the key of the one that ``server`` shows, and no others."""
+    key = server.shown().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    pin = base64.b64encode(hashlib.sha256(key).digest()).decode()
+    return browse(f"--ignore-certificate-errors-spki-list={pin}")

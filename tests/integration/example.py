@@ -1,4 +1,4 @@
-"""The example project as the servers of the tests find it: with a database, an administrator and static files."""
+"""The example projects as the servers of the tests find them: with a database, an administrator and static files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from tempfile import mkdtemp
 
 import tests
 
-__all__ = ["EXAMPLE", "example_data"]
+__all__ = ["CHANNELS", "EXAMPLE", "SETTINGS", "example_data"]
 
 EXAMPLE = Path(tests.__file__).resolve().parent / "project"
+CHANNELS = EXAMPLE.with_name("channels_site")
+"""A project with Channels: pages, chat rooms, an echo, a stream of events."""
+
+SETTINGS = {EXAMPLE: "example.settings", CHANNELS: "chatsite.settings"}
+"""The projects that keep their data where ``EXAMPLE_DATA`` says."""
 
 _PREPARE = """
 import django; django.setup()
@@ -28,15 +33,15 @@ User.objects.create_superuser("admin", "admin@example.com", "admin")
 
 
 @cache
-def example_data() -> Path:
+def example_data(project: Path = EXAMPLE) -> Path:
     """A directory for ``EXAMPLE_DATA``, made once for this process: copy it, and leave it as it is."""
     directory = Path(mkdtemp(prefix="duck-example-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("EXAMPLE_")}
     environ |= {
         "EXAMPLE_DATA": str(directory / "data"),
-        "DJANGO_SETTINGS_MODULE": "example.settings",
-        "PYTHONPATH": str(EXAMPLE),
+        "DJANGO_SETTINGS_MODULE": SETTINGS[project],
+        "PYTHONPATH": str(project),
     }
     subprocess.run([sys.executable, "-c", _PREPARE], env=environ, check=True, timeout=120)
     return directory / "data"

@@ -33,7 +33,7 @@ from unittest import TestCase
 from uuid import uuid4
 
 import tests
-from tests.integration.example import EXAMPLE, example_data
+from tests.integration.example import EXAMPLE, SETTINGS, example_data
 
 __all__ = ["CHECKOUT", "LAUNCHERS", "Answer", "Server", "serve", "shared_server", "wait_until"]
 
@@ -88,7 +88,7 @@ class Server:
 
     :ivar directory: the working directory.
     :ivar state: the state directory.
-    :ivar data: ``EXAMPLE_DATA`` of the example project: migrated, with an administrator ``admin`` / ``admin``.
+    :ivar data: ``EXAMPLE_DATA`` of an example project: migrated, with an administrator ``admin`` / ``admin``.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class Server:
             file = self.directory / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        if project == EXAMPLE:
-            shutil.copytree(example_data(), self.data)
+        if project in SETTINGS:
+            shutil.copytree(example_data(project), self.data)
         self._mark = uuid4().hex
         self._environ = self._variables(environ or {})
         self._arguments = self._command(list(options), launch, project)

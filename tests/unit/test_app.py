@@ -11,12 +11,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import treq
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 
 from duck_tx import App, ApplicationError, PortError, Settings, SettingsError
-from duck_tx.settings import GatewaySettings, LogSettings, ServerSettings
+from duck_tx.settings import GatewaySettings, LogSettings, ProxySettings, ServerSettings
+from duck_tx.settings.sections.routes import RouteSettings
 from tests.case import AsyncTestCase
 
 _ARGUMENTS: dict[str, object] = {
@@ -177,6 +179,38 @@ class ServingTests(_Case):
             with socket.socket() as probe:
                 self.assertNotEqual(probe.connect_ex(("127.0.0.1", port)), 0)
 
+    async def test_django_may_have_an_address_of_its_own(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        plain = self.app()
+        gateway = msgspec.structs.replace(plain.settings.gateway, addr=f"127.0.0.1:{port}", wait_time=20.0)
+        await plain.stop(no_exit=True)
+        app = self.app(settings=msgspec.structs.replace(plain.settings, gateway=gateway))
+        self.assertEqual((app.DJANGO_ADDR, app.DJANGO_SERVER_WAIT_TIME), (("127.0.0.1", port), 20.0))
+        for _ in range(2):
+            self.assertFalse(app.django_server_up)
+            await app.start()
+            self.assertTrue(app.django_server_up)
+            for uri in (app.absolute_uri, f"http://127.0.0.1:{port}"):
+                response = await treq.get(f"{uri}/there", persistent=False)
+                self.assertEqual(await response.text(), "/there")
+            await app.stop_servers()
+            self.assertEqual((app.server_up, app.django_server_up), (False, False))
+            await app.stop(no_exit=True)
+
+    async def test_a_route_for_everything_leaves_no_django_to_start_or_stop(self) -> None:
+        plain = self.app()
+        await plain.stop(no_exit=True)
+        gateway = msgspec.structs.replace(plain.settings.gateway, wsgi=None)
+        proxy = ProxySettings(routes=(RouteSettings(upstreams=("http://127.0.0.1:9",)),))
+        app = self.app(settings=msgspec.structs.replace(plain.settings, gateway=gateway, proxy=proxy))
+        await app.start_django_server()
+        await app.start_server()
+        self.assertEqual((app.server_up, app.django_server_up), (True, False))
+        self.assertIsNone(app.get_threadpool_futures()["django"])
+        await app.stop_servers()
+        self.assertFalse(app.server_up)
+
     async def test_a_stop_leaves_the_caller_s_reactor_alone_in_any_case(self) -> None:
         app = self.app()
         await app.start()
@@ -272,6 +306,10 @@ class PartTests(_Case):
         self.assertIsNot(app.tree.gateway.threads, first)
         response = await treq.get(f"{app.absolute_uri}/new", persistent=False)
         self.assertEqual(await response.text(), "/new")
+
+    async def test_an_event_loop_beside_wsgi_may_be_unwanted(self) -> None:
+        app = self.app(start_bg_eventloop_if_wsgi=False)
+        self.assertFalse(app.settings.gateway.asgi_beside_wsgi)
 
     async def test_signals_are_taken_when_asked_for_and_given_back(self) -> None:
         before = signal.getsignal(signal.SIGTERM)

@@ -20,7 +20,7 @@ from benchmarks.idle import IdleConnections
 from benchmarks.load import Load, LoadError
 from benchmarks.metric import Metric, Results, Sample
 from benchmarks.newcomers import Newcomers
-from benchmarks.nginx import configuration
+from benchmarks.nginx import framed, tls
 from benchmarks.project import Project
 from benchmarks.server import Place
 from benchmarks.servers import DUCK, DUCK_HTTPS, GRANIAN_HTTPS, SYNC_HTTPS, THREADS_HTTPS
@@ -264,7 +264,8 @@ class Commands(WithCertificate):
 
     def test_nginx_keeps_connections_only_to_a_worker_that_keeps_them(self) -> None:
         def text(keeps: bool) -> str:
-            return configuration(self.directory, 8443, self.certificate, self.directory / "s", keeps, None)
+            blocks = tls(8443, self.certificate, self.directory / "s", keeps)
+            return framed(self.directory, blocks, None)
 
         self.assertIn("keepalive 64;", text(True))
         self.assertIn('proxy_set_header Connection "";', text(True))

@@ -8,7 +8,7 @@ from io import BytesIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duck_tx.http.body import Body
+from duck_tx.http.body import Body, Passage
 from tests.case import UnitTestCase
 
 
@@ -67,3 +67,17 @@ class BodyTests(UnitTestCase):
         finally:
             tracemalloc.stop()
         self.assertEqual(body.size, 1_000_000)
+
+
+class PassageTests(UnitTestCase):
+    def test_pieces_are_taken_together_and_counted(self) -> None:
+        passage = Passage(3)
+        self.assertEqual(passage.take(), b"")
+        passage.write(b"a")
+        self.assertEqual(passage.take(), b"a")
+        passage.write(b"b")
+        passage.write(b"c")
+        self.assertEqual((passage.take(), passage.take(), passage.size), (b"bc", b"", 6))
+        passage.write(b"d")
+        passage.close()
+        self.assertEqual(passage.take(), b"")

@@ -51,6 +51,18 @@ class StatusTextTests(UnitTestCase):
         )
         self.assertEqual(self.text(serving=True), self.text())
 
+    def test_the_servers_of_routes_are_told_with_what_is_known_of_them(self) -> None:
+        server = {"route": "/api", "url": "http://10.0.0.5:9000"}
+        known = server | {"state": "out", "requests": 1, "answered": 7, "failures": 3}
+        lines = self.text(upstreams=[known, server])
+        self.assertEqual(
+            lines[3:5],
+            [
+                "upstream  http://10.0.0.5:9000 of /api: out, 1 now, 7 answered, 3 failed",
+                "upstream  http://10.0.0.5:9000 of /api",
+            ],
+        )
+
     def test_workers_are_below(self) -> None:
         worker = {"pid": 5, "state": "ready", "requests": 7, "memory": 1024**2, "age": 1}
         lines = self.text(processes=[worker | {"number": 1}, worker | {"number": 2, "state": "starting"}])
@@ -72,6 +84,13 @@ class StatusTextTests(UnitTestCase):
         self.assertEqual(lines[4], "automations  no process, down")
         leaving = [worker | {"number": 1}, worker | {"number": 1, "state": "leaving"}]
         self.assertEqual(self.text(processes=leaving)[3], "workers   1")
+
+    def test_micro_apps_are_named_with_their_places(self) -> None:
+        found = [{"name": "A", "url": "http://a:1", "up": True}, {"name": "B", "url": "http://a:2", "up": False}]
+        self.assertEqual(
+            self.text(microapps=found)[3:5], ["micro app  A at http://a:1", "micro app  B at http://a:2; it is not up"]
+        )
+        self.assertEqual(self.text(microapps=[]), self.text())
 
     def test_that_it_runs_is_green(self) -> None:
         lines = self.text(colour=True)

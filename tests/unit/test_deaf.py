@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from duck_tx.http.deaf import deafen
+from duck_tx.http.deaf import deafen, hear
 from tests.case import UnitTestCase
 
 
@@ -56,6 +56,14 @@ class DeafTests(UnitTestCase):
             self.assertRaises(BlockingIOError, sock.accept)
         else:
             self.connect(sock.getsockname())
+
+    def test_who_was_deaf_hears_again(self) -> None:
+        sock = self.listening()
+        hear(sock)
+        deafen(sock)
+        hear(sock)
+        self.connect(sock.getsockname())
+        sock.accept()[0].close()
 
     def test_a_socket_that_cannot_be_filtered_is_left_as_it_is(self) -> None:
         sock = self.listening()

@@ -37,6 +37,17 @@ class EndpointsTests(UnitTestCase):
         both = _endpoints(https__enabled=True, https__force=True)
         self.assertEqual([name for name, each in both.items() if "http" in each.names], ["force-https"])
 
+    def test_an_application_may_have_an_address_of_its_own(self) -> None:
+        for addr, found in (
+            ("127.0.0.1:8001", ("127.0.0.1", 8001, False)),
+            ("[::1]:8001", ("::1", 8001, False)),
+            ("unix:/run/django.sock", ("/run/django.sock", 0, True)),
+        ):
+            each = _endpoints(gateway__addr=addr)["backend"]
+            self.assertEqual((each.addr, each.port, each.is_unix), found)
+            self.assertNotIn("backend", _endpoints(gateway__addr=addr, gateway__external=True))
+        self.assertNotIn("backend", _endpoints())
+
     def test_what_it_may_be_called_makes_it_no_other(self) -> None:
         self.assertEqual(_endpoints()["server"], _endpoints(https__enabled=True, https__force=True)["server"])
         for other in ({"server__port": 1}, {"server__addr": "::1"}, {"server__uses_ipv6": True}):

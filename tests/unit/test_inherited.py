@@ -16,10 +16,12 @@ from duck_tx.process.endpoint import Endpoint
 from duck_tx.process.inherited import (
     Found,
     InheritedSockets,
+    Sole,
     handed_on,
     inherited,
     look_at,
     matched,
+    named,
     numbers,
 )
 from duck_tx.process.port import bind
@@ -149,6 +151,24 @@ class InheritedTests(_SocketCase):
         self.assertRegex(lines[0], r"^no sockets are inherited: the sockets are for the process 12, and this is 4711")
         self.assertEqual(environ, {})
 
+    def test_which_of_them_nobody_else_holds_is_known(self) -> None:
+        _, environ = self.handed("server", "http")
+        environ |= {"DUCK_LISTEN_SOLE": "server"}
+        sockets = self.taken(environ)
+        self.assertEqual([isinstance(sock, Sole) for sock in sockets.values()], [True, False])
+        self.assertEqual(environ, {"HOME": "/"})
+        kept = InheritedSockets(sockets, {"server": _WANTED["server"]}, keeps=True)
+        kept.want("force-https", _WANTED["force-https"])
+        # What queues on the first at a stop is for nobody else to answer.
+        self.assertEqual(("server" in kept, "force-https" in kept), (False, True))
+        with kept.binding("server", self.bound)() as bound:
+            self.assertEqual(bound.getsockname(), sockets["server"].getsockname())
+
+    def test_it_is_said_in_the_variables_of_the_next_life(self) -> None:
+        self.assertEqual(named({}, ["server"]), {})
+        self.assertEqual(named({"a": 7, "b": 9}), {"DUCK_LISTEN_FDS": "a=7:b=9"})
+        self.assertEqual(named({"a": 7, "b": 9}, ["a", "b"])["DUCK_LISTEN_SOLE"], "a:b")
+
     def test_what_is_handed_on_arrives_in_a_new_process(self) -> None:
         sockets = {"server": self.listening(), "force-https": self.listening()}
         variables = handed_on(sockets)
@@ -219,6 +239,15 @@ class MatchTests(UnitTestCase):
         ):
             self.assertEqual(matched({"server": found}, _WANTED), ({}, {"server": reason}))
 
+    def test_a_unix_socket_is_for_who_wants_it_at_that_path(self) -> None:
+        wanted = {"backend": Endpoint(("backend",), "/run/duck", 0, False, "gateway.addr", is_unix=True)}
+        there = Found(socket.AF_UNIX, socket.SOCK_STREAM, "/run/duck", 0)
+        for name in ("backend", "unknown"):
+            self.assertEqual(matched({name: there}, wanted).taken, {"backend": name})
+        reason = "nothing here is to be served on it; wanted: 'backend' at /run/duck"
+        for other in (there._replace(address="/run/other"), _tcp(80)):
+            self.assertEqual(matched({"backend": other}, wanted), ({}, {"backend": reason}))
+
     @given(
         st.dictionaries(
             st.sampled_from(["server", "https", "http", "redirect", "unknown", "unknown (2)"]),
@@ -259,3 +288,17 @@ class InheritedSocketsTests(_SocketCase):
             ],
         )
         self.assertRaises(ConnectionRefusedError, socket.create_connection, ("127.0.0.1", port), 5)
+
+    def test_who_comes_later_may_want_what_was_kept(self) -> None:
+        sock, other = self.listening(), self.listening()
+        with logged_lines() as lines:
+            sockets = InheritedSockets({"micro": sock, "other": other}, _WANTED, keeps=True)
+            sockets.want("micro", Endpoint(("micro",), "localhost", 1, False, "--port"))
+        self.assertEqual(len(lines), 1)
+        self.assertIn("micro", sockets)
+        with logged_lines() as lines:
+            sockets.settle()
+            sockets.settle()
+        self.assertEqual(len(lines), 1)
+        self.assertIn("the inherited socket other", lines[0])
+        self.assertEqual((sock.fileno() >= 0, other.fileno()), (True, -1))

@@ -20,6 +20,16 @@ class ProjectTests(UnitTestCase):
     def test_without_a_gateway_there_is_none(self) -> None:
         self.assertIsNone(project_of(_settings(gateway__enabled=False)))
 
+    def test_somebody_else_has_it(self) -> None:
+        self.assertIsNone(project_of(_settings(gateway__addr="127.0.0.1:8001", gateway__external=True)))
+
+    def test_a_route_for_everything_takes_its_place_unless_it_is_named(self) -> None:
+        everything = {"proxy__routes": [{"upstreams": ["http://127.0.0.1:9000"]}]}
+        self.assertIsNone(project_of(_settings(**everything)))
+        self.assertIsNotNone(project_of(_settings(gateway__wsgi="site:app", **everything)))
+        some = {"proxy__routes": [{"prefix": "/api", "upstreams": ["http://127.0.0.1:9000"]}]}
+        self.assertIsNotNone(project_of(_settings(**some)))
+
     def test_one_that_is_not_there_is_an_error(self) -> None:
         self.assertRaises(ApplicationError, project_of, _settings(gateway__project="/nowhere"))
 

@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 
 from duck_tx.errors import PortError
-from duck_tx.process.port import bind, explained, holder_of
+from duck_tx.process.endpoint import Endpoint
+from duck_tx.process.port import bind, explained, holder_of, overlap
 from tests.case import UnitTestCase
 
 
@@ -128,3 +129,31 @@ def _link_local() -> list[str]:
         if scope == "20":
             found.append(":".join(digits[i : i + 4] for i in range(0, 32, 4)) + f"%{name}")
     return found
+
+
+class OverlapTests(UnitTestCase):
+    def overlap(self, one: str, other: str, port: int = 80) -> bool:
+        return overlap(*(Endpoint((), addr, port, ":" in addr, "--port") for addr in (one, other)))
+
+    def test_a_name_is_its_address(self) -> None:
+        self.assertTrue(self.overlap("localhost", "127.0.0.1"))
+        self.assertFalse(self.overlap("localhost", "127.0.0.2"))
+
+    def test_a_wildcard_is_every_address_of_its_kind_and_that_of_ipv6_of_both(self) -> None:
+        self.assertTrue(self.overlap("0.0.0.0", "127.0.0.1"))
+        self.assertFalse(self.overlap("0.0.0.0", "::1"))
+        for addr in ("127.0.0.1", "::1", "0.0.0.0"):
+            self.assertTrue(self.overlap(addr, "::"))
+
+    def test_free_ports_are_never_the_same(self) -> None:
+        self.assertFalse(self.overlap("localhost", "localhost", port=0))
+
+    def test_what_cannot_be_bound_is_found_elsewhere(self) -> None:
+        self.assertFalse(self.overlap("nowhere.invalid", "127.0.0.1"))
+        self.assertTrue(self.overlap("nowhere.invalid", "nowhere.invalid"))
+
+    def test_what_is_wrong_with_an_address_is_told_with_what_sets_it(self) -> None:
+        with self.assertRaisesRegex(PortError, r"with addr= in Hello\(\), or use uses_ipv6\.$"):
+            bind("nowhere.invalid", 80, option="port= in Hello()")
+        gone = explained(OSError(errno.EADDRNOTAVAIL, "not here"), "192.0.2.1", 80, "port= in Hello()")
+        self.assertIn("Choose another with addr= in Hello().", str(gone))

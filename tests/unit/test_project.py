@@ -82,6 +82,18 @@ class LocateTests(UnitTestCase):
         found = locate(wsgi="site.web:make.app", directory=str(self.here), environ={})
         self.assertEqual(found.wsgi, "site.web:make.app")
 
+    def test_an_asgi_application_stands_beside_a_project(self) -> None:
+        self.manage()
+        found = locate(asgi="site.asgi", directory=str(self.here), environ={})
+        self.assertEqual((found.kind, found.asgi, found.wsgi), ("manage", "site.asgi:application", None))
+        both = locate(asgi="site.asgi", wsgi="site.wsgi:app", directory=str(self.here), environ={})
+        self.assertEqual((both.kind, both.asgi, both.wsgi), ("wsgi", "site.asgi:application", "site.wsgi:app"))
+
+    def test_or_alone(self) -> None:
+        for project in (None, "."):
+            found = locate(asgi="web:app", project=project, directory=str(self.here), environ={}, fallback="w.settings")
+            self.assertEqual((found.kind, found.asgi, found.settings_module), ("asgi", "web:app", None))
+
     def test_the_welcome_project_is_the_last_resort(self) -> None:
         found = locate(directory=str(self.here), environ={}, fallback="welcome.settings")
         self.assertEqual((found.kind, found.settings_module), ("welcome", "welcome.settings"))
@@ -124,6 +136,7 @@ class LocateTests(UnitTestCase):
             self.failure(wsgi="./site/wsgi.py"),
             "--wsgi: './site/wsgi.py' is not the dotted name of a module (did you mean site.wsgi?).",
         )
+        self.assertIn("--asgi: 'site/asgi.py' is not the dotted name", self.failure(asgi="site/asgi.py"))
         self.assertIn("(did you mean site.settings?)", self.failure(django_settings="site/settings.py"))
 
     def test_a_name_that_is_none_is_refused(self) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import duck_tx
 from duck_tx.automations.automation import Automation
+from duck_tx.micro.spec import MicroSpec
 from duck_tx.process.solo import SoloService
-from duck_tx.report import banner, metadata, ready_line
+from duck_tx.report import banner, metadata, microapp_lines, ready_line
 from duck_tx.settings import Settings, override
 from duck_tx.tree import Tree
 from tests.case import UnitTestCase
@@ -40,6 +41,10 @@ class ReadyLineTests(UnitTestCase):
     def test_it_says_how_the_application_is_called(self) -> None:
         self.assertIn("(1 thread, ", ready_line(_Subject(gateway__threads=1)))
         self.assertIn("(on the reactor thread, ", ready_line(_Subject(gateway__threads=0)))
+        both = {"gateway__asgi": "site.asgi:application"}
+        self.assertIn("site.wsgi:application at http://site.example:8123 (10 threads, ", ready_line(_Subject(**both)))
+        line = ready_line(_Subject(gateway__asgi_only=True, **both))
+        self.assertIn("site.asgi:application at http://site.example:8123 (an event loop, ", line)
 
     def test_it_says_when_there_is_no_application_or_only_the_welcome_project(self) -> None:
         self.assertIn("ready: no application at ", ready_line(_Subject(gateway__enabled=False)))
@@ -52,6 +57,13 @@ class ReadyLineTests(UnitTestCase):
         self.assertIn(
             "ready: the welcome project (no manage.py was found here", ready_line(_Subject(gateway__wsgi=None))
         )
+
+    def test_it_says_what_else_answers_where_there_is_no_project(self) -> None:
+        external = _Subject(gateway__addr="127.0.0.1:8001", gateway__external=True)
+        self.assertIn("ready: the application at 127.0.0.1:8001 at ", ready_line(external))
+        one = {"upstreams": ["http://127.0.0.1:9000"]}
+        routed = _Subject(gateway__wsgi=None, proxy__routes=[one, {"prefix": "/b", **one}])
+        self.assertIn("ready: 2 routes to other servers at ", ready_line(routed))
 
     def test_settings_stand_for_a_project_that_names_no_application(self) -> None:
         subject = _Subject(gateway__wsgi=None, gateway__django_settings="site.settings")
@@ -82,9 +94,18 @@ class MetadataTests(UnitTestCase):
                 "threads": 3,
                 "workers": 1,
                 "automations": None,
+                "microapps": [],
                 "project": "site.wsgi:application",
             },
         )
+
+    def test_it_tells_of_the_servers_of_routes(self) -> None:
+        route = {"prefix": "/api", "upstreams": ["http://127.0.0.1:9000"]}
+        server = {"route": "/api", "url": "http://127.0.0.1:9000"}
+        here = server | {"state": "up", "requests": 0, "answered": 0, "failures": 0}
+        self.assertEqual(metadata(_Subject(proxy__routes=[route]))["upstreams"], [here])
+        subject = _Subject(proxy__routes=[route], server__force_worker_processes=True)
+        self.assertEqual(metadata(subject)["upstreams"], [server])
 
     def test_it_tells_which_process_runs_the_automations(self) -> None:
         subject = _Subject()
@@ -103,3 +124,32 @@ class BannerTests(UnitTestCase):
     def test_it_names_the_version_and_fits_a_terminal(self) -> None:
         self.assertIn(f"duck_tx {duck_tx.__version__}", banner())
         self.assertLess(max(len(line) for line in banner().splitlines()), 80)
+
+
+class MicroAppTests(UnitTestCase):
+    def spec(self, **values: Any) -> MicroSpec:
+        every: dict[str, Any] = {"name": "Hello", "kind": "wsgi", "target": print} | values
+        return MicroSpec(**every)
+
+    def test_each_is_told_of_with_its_place(self) -> None:
+        subject = _Subject()
+        self.assertEqual(microapp_lines(subject), [])
+        subject.tree.add_microapp(self.spec(port=9000))
+        subject.tree.add_microapp(self.spec(name="Api", prefix=b"/api/"))
+        self.assertEqual(
+            microapp_lines(subject),
+            ["micro app Hello at http://localhost:9000", "micro app Api at http://site.example:8123/api"],
+        )
+        self.assertEqual(
+            metadata(subject)["microapps"],
+            [
+                {"name": "Hello", "url": "http://localhost:9000", "up": False},
+                {"name": "Api", "url": "http://site.example:8123/api", "up": False},
+            ],
+        )
+
+    def test_one_that_stands_alone_is_what_is_served(self) -> None:
+        subject = _Subject(gateway__enabled=False)
+        subject.tree.add_microapp(self.spec(prefix=b"/"))
+        self.assertEqual(microapp_lines(subject), [])
+        self.assertIn("ready: Hello at http://site.example:8123 ", ready_line(subject))

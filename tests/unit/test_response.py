@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duck_tx.http import response
-from duck_tx.http.response import Block, ResponseError, error_page, error_text, http_date, serialise, status_line
+from duck_tx.http.response import (
+    Block,
+    ResponseError,
+    error_page,
+    error_text,
+    http_date,
+    interim_line,
+    serialise,
+    status_line,
+    trailer_lines,
+)
 from tests.case import UnitTestCase
 
 
@@ -24,6 +34,17 @@ class StatusLineTests(UnitTestCase):
     def test_a_reason_is_one_line(self) -> None:
         for reason in (b"a\r\nb", b"a\nb", b"a\rb", b"a\0b", b"a\x1bb"):
             self.assertRaises(ResponseError, status_line, 200, reason)
+
+    def test_interim_codes_have_a_line_of_their_own(self) -> None:
+        self.assertEqual(interim_line(103), b"HTTP/1.1 103 Early Hints\r\n")
+        for code in (99, 101, 200):
+            self.assertRaises(ResponseError, interim_line, code)
+
+
+class TrailerLinesTests(UnitTestCase):
+    def test_they_are_checked_and_only_those_that_are_allowed(self) -> None:
+        self.assertEqual(trailer_lines([(b"A", b"b"), (b"Host", b"c"), (b"D", b" e ")]), b"A: b\r\nD: e\r\n")
+        self.assertRaises(ResponseError, trailer_lines, [(b"A", b"b\nc")])
 
 
 class SerialiseTests(UnitTestCase):

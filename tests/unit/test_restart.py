@@ -208,6 +208,22 @@ class RestartTests(_Case):
         self.assertFalse(holds)
         self.assertIn(signal.SIGHUP, doing._tree.signals._ignored_later)
 
+    def test_the_next_life_knows_which_sockets_are_its_own(self) -> None:
+        became: list[Any] = []
+        self.patch(restart.trial.Trial, "run", lambda *_, **__: succeed(None))
+        self.patch(restart, "reexec", lambda again, environ, numbers, holds: became.append((environ, numbers)))
+        self.patch(restart, "exit_through", lambda act: None)
+        for is_shared in (False, True):
+            doing = self.restart()
+            server = doing._tree.server
+            server.privilegedStartService()
+            server.is_shared = is_shared
+            self.successResultOf(doing.begin())
+            environ, [number] = became.pop()
+            os.close(number)
+            self.assertEqual(environ["DUCK_LISTEN_FDS"], f"server={number}")
+            self.assertEqual(environ.get("DUCK_LISTEN_SOLE"), None if is_shared else "server")
+
     def test_what_automations_run_is_waited_for(self) -> None:
         became: list[str] = []
         ended: Deferred[None] = Deferred()

@@ -151,6 +151,24 @@ class FailingStartTests(_Case):
         self.assertEqual(len(self.failures), 1)
 
 
+class InsertTests(_Case):
+    def test_it_has_its_place_and_is_not_started_by_that(self) -> None:
+        self.successResultOf(self.start())
+        before = [child.name for child in self.sequence]
+        self.log.clear()
+        child = _Child("late", self.log)
+        self.sequence.insert(child, "late", before=before[1])
+        self.assertEqual([each.name for each in self.sequence], [before[0], "late", *before[1:]])
+        self.assertEqual(self.log, [])
+        self.successResultOf(self.sequence.start_child("late"))
+        self.assertIn("start late", self.log)
+
+    def test_names_are_for_one(self) -> None:
+        name = next(iter(self.sequence)).name
+        self.assertRaises(RuntimeError, self.sequence.insert, _Child("x", self.log), name, before=name)
+        self.assertRaises(KeyError, self.sequence.insert, _Child("x", self.log), "x", before="nobody")
+
+
 class StopTests(_Case):
     def setUp(self) -> None:
         super().setUp()

@@ -307,8 +307,8 @@ class SharedSocketTests(_Case):
         self.addCleanup(self.socket.close)
         self.socket.listen()
 
-    def shared(self) -> ServerService:
-        """A server on a socket that somebody else holds too."""
+    def shared(self, *, is_shared: bool = True) -> ServerService:
+        """A server on a socket that somebody else holds too, and perhaps serves."""
         self.site = Site(Hello(), reactor=self.reactor)
         self.site.last_word = 0.05
         service = ServerService(
@@ -318,10 +318,20 @@ class SharedSocketTests(_Case):
             lambda error, taken: explained(error, "127.0.0.1", taken),
             backlog=50,
             grace=5.0,
-            is_shared=True,
+            is_shared=is_shared,
         )
         self.addCleanup(lambda: self.stop(service))
         return service
+
+    async def test_a_socket_that_outlives_the_stop_is_served_again(self) -> None:
+        service = self.shared(is_shared=False)
+        for _ in range(2):
+            service.startService()
+            client = self.connect(service)
+            client.sendall(GET)
+            await self.until(lambda client=client: _has_data(client))
+            client.close()
+            await self.stop(service)
 
     async def test_what_comes_at_the_stop_and_after_it_is_served_by_the_next(self) -> None:
         first = self.shared()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from duck_tx.gateway.django import LoadedProject
 from duck_tx.gateway.project import Project
+from duck_tx.http.router import Router
 from duck_tx.http.turns import Board, Turns
+from duck_tx.proxy.remote import RemoteResource
 from duck_tx.serving import Form, Serving
 from duck_tx.settings import Settings, override
 from tests.case import UnitTestCase
@@ -34,6 +36,25 @@ class ServingTests(UnitTestCase):
     def test_what_is_needed_first_starts_first(self) -> None:
         names = [name for name, _ in self.serving(https__enabled=True, https__force=True).services()]
         self.assertEqual(names, ["access log", "django", "automations", "certificates", "server", "force-https"])
+
+    def test_routes_are_there_before_the_server_listens(self) -> None:
+        route = {"prefix": "/api", "upstreams": ["http://127.0.0.1:9000"]}
+        serving = self.serving(proxy__routes=[route])
+        names = [name for name, _ in serving.services()]
+        self.assertEqual(names, ["access log", "django", "automations", "routes", "server"])
+        router = serving.site.resource
+        assert isinstance(router, Router)
+        self.assertEqual(list(router.mounts), [b"/api/"])
+        checked = self.serving(proxy__routes=[route | {"health_path": "/"}])
+        self.assertEqual([name for name, _ in checked.services()], [*names, "health checks"])
+
+    def test_a_route_for_everything_is_served_without_a_project(self) -> None:
+        route = {"upstreams": ["http://127.0.0.1:9000"]}
+        serving = self.serving(proxy__routes=[route], gateway__wsgi=None, automations__enabled=False)
+        self.assertEqual([name for name, _ in serving.services()], ["access log", "routes", "server"])
+        router = serving.site.resource
+        assert isinstance(router, Router)
+        self.assertIsInstance(router.default, RemoteResource)
 
     def test_one_worker_runs_the_startup_commands_and_no_other(self) -> None:
         commands = {"gateway__commands_on_startup": ("migrate",)}

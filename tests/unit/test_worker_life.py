@@ -11,11 +11,14 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
+from twisted.web.resource import Resource
 
 from duck_tx import worker
 from duck_tx.errors import ApplicationError
 from duck_tx.http.turns import Board
+from duck_tx.micro.spec import MicroSpec
 from duck_tx.process.link import MainEnd, Role
+from duck_tx.process.program import packed
 from duck_tx.promise import settled
 from duck_tx.serving import Serving
 from duck_tx.settings import Settings, override
@@ -113,6 +116,26 @@ class WorkerLifeTests(UnitTestCase):
         self.life.begin(msgspec.structs.replace(self.role(), kind="automations"))
         self.turn()
         self.assertEqual(titles, ["duck-server: automations"])
+
+    def test_micro_apps_stop_with_the_server_and_behind_it(self) -> None:
+        specs = [
+            ("micro", MicroSpec(name="Hello", kind="resource", target=Resource(), port=0)),
+            ("mounted", MicroSpec(name="Api", kind="resource", target=Resource(), prefix=b"/api/")),
+        ]
+        self.patch(worker, "set_title", lambda title: None)
+        self.life.begin(msgspec.structs.replace(self.role(), microapps=packed(specs, "they")))
+        self.turn()
+        self.assertEqual(self.main.words, ["loaded", "became_ready"])
+        serving = self.life._serving
+        assert serving is not None
+        names = [child.name for child in self.life._services]
+        self.assertEqual(names[-5:], ["word", "micro", "mounted", "server", "micro apps"])
+        self.assertTrue(all(app.is_up for app in serving.microapps.values()))
+        self.assertEqual(list(serving.ports), ["server", "micro"])
+        self.life.drain([])
+        self.reactor.advance(1)
+        self.turn()
+        self.assertFalse(any(app.is_up for app in serving.microapps.values()))
 
     def test_one_for_automations_opens_no_port(self) -> None:
         self.begin_with("a job")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from duck_tx.errors import ApplicationError
-from tests.unit.worker_case import WorkersTestCase
+from tests.unit.worker_case import Port, WorkersTestCase
 
 
 class StartTests(WorkersTestCase):
@@ -38,6 +38,21 @@ class StartTests(WorkersTestCase):
         assert worker.role is not None
         self.assertEqual(worker.role.settings, self.settings(process_name="site", domain="site.example"))
         self.assertEqual(worker.descriptors[worker.role.sockets["server"]], 77)
+
+    def test_they_are_told_of_micro_apps_and_get_their_sockets(self) -> None:
+        service = self.service(1)
+        service.add_port("micro", Port(88), is_shared=True)
+        service.microapps = lambda: b"packed"
+        self.start(service)
+        [worker] = self.children
+        assert worker.role is not None
+        self.assertEqual(worker.role.microapps, b"packed")
+        sockets = {name: worker.descriptors[number] for name, number in worker.role.sockets.items()}
+        self.assertEqual(sockets, {"server": 77, "micro": 88})
+        worker.ready()
+        self.turn()
+        self.stop(service)
+        self.assertEqual(worker.told[-1], ("drain", "micro"))
 
     def test_the_start_fails_with_the_lines_of_the_first(self) -> None:
         service = self.service(2)

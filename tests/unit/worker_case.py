@@ -18,7 +18,7 @@ from duck_tx.settings import Settings, override
 from tests.case import UnitTestCase
 from tests.unit.logged import logged_lines
 
-__all__ = ["ScriptedReactor", "ScriptedWorker", "Wire", "WorkersTestCase"]
+__all__ = ["Port", "ScriptedReactor", "ScriptedWorker", "Wire", "WorkersTestCase"]
 
 
 class Wire:
@@ -161,15 +161,19 @@ class ScriptedReactor(Clock):
         child.end.makeConnection(Wire(self, lambda: end))
 
 
-class _Port:
-    """A listening socket, as far as it is handed on."""
+class Port:
+    """A listening socket, as far as it is handed on.
 
-    def __init__(self) -> None:
+    :param number: its descriptor.
+    """
+
+    def __init__(self, number: int = 77) -> None:
+        self._number = number
         self.bound: Any = None
         self.is_stopped = False
 
     def fileno(self) -> int:
-        return 77
+        return self._number
 
     def privilegedStartService(self) -> None:
         self.bound = self
@@ -189,7 +193,7 @@ class WorkersTestCase(UnitTestCase):
 
     def setUp(self) -> None:
         self.reactor = ScriptedReactor()
-        self.port = _Port()
+        self.port = Port()
         self.asked: list[bool] = []
         logged = logged_lines()
         self.log = logged.__enter__()
