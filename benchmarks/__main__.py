@@ -18,9 +18,10 @@ from benchmarks.h2load import H2Load
 from benchmarks.load import Wrk
 from benchmarks.metric import Metric, Results
 from benchmarks.options import OUTPUT, Options, parse
-from benchmarks.project import ROOT, ProjectError, prepare
+from benchmarks.project import CHANNELS, ROOT, ProjectError, prepare
 from benchmarks.run import run
 from benchmarks.servers import SERVERS
+from benchmarks.websockets import CROWD
 
 README = ROOT / "README.md"
 _UPLOAD_SIZE = 50_000_000
@@ -53,13 +54,14 @@ def measure(options: Options) -> Results:
     """
     environment.check_tools()
     server_core, load_core = environment.cores()
-    environment.raise_file_limit(options.idle + 1000)
+    environment.raise_file_limit(max(options.idle, CROWD) + 1000)
     peers = environment.peers()
     # This process polls, uploads and opens idle connections: on the load's core, never on the server's.
     os.sched_setaffinity(0, {load_core})
     with tempfile.TemporaryDirectory(prefix="duck_tx-benchmarks-") as scratch:
         bench = Bench(
-            project=prepare(options.project, Path(scratch)),
+            project=prepare(options.project, Path(scratch, "site")),
+            channels=prepare(CHANNELS, Path(scratch, "channels")),
             certificate=certificate.make(Path(scratch)),
             peers=peers,
             scratch=Path(scratch),

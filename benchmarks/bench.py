@@ -14,13 +14,18 @@ from benchmarks.load import Wrk
 from benchmarks.process import Running, free_port, running
 from benchmarks.project import Project, environment
 from benchmarks.server import Place, Server
+from benchmarks.upstream import upstream
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Times in seconds. ``peers`` holds the peers' programs; the run removes ``scratch`` when it ends."""
+    """Times in seconds. ``peers`` holds the peers' programs; the run removes ``scratch`` when it ends.
+
+    ``channels`` is the project with Channels.
+    """
 
     project: Project
+    channels: Project
     certificate: Certificate
     peers: Path
     scratch: Path
@@ -36,7 +41,8 @@ class Bench:
         """A free port and the directory of this server, which it keeps from start to start."""
         own = self.scratch / "".join(each if each.isalnum() else "-" for each in server.name)
         own.mkdir(exist_ok=True)
-        return Place(free_port(), self.certificate, self.project, self.peers, own)
+        project = self.channels if server.has_channels else self.project
+        return Place(free_port(), self.certificate, project, self.peers, own, free_port())
 
     @property
     def cores(self) -> frozenset[int]:
@@ -57,5 +63,14 @@ class Bench:
         env = environment(server.env(place))
         argv, cwd, log = server.command(place), server.cwd(place), place.scratch / "output.log"
         origin = Origin(place.port, self.certificate.trust() if server.is_secure else None)
-        with running(argv, env, cwd, origin, server.ready_path, self.cores_of(server), log) as process:
+        with contextlib.ExitStack() as stack:
+            if server.is_proxy:
+                stack.enter_context(self._upstream(place))
+            yield stack.enter_context(running(argv, env, cwd, origin, server.ready_path, self.cores_of(server), log))
+
+    @contextlib.contextmanager
+    def _upstream(self, place: Place) -> Iterator[Running]:
+        argv = upstream(place)
+        origin, log = Origin(place.upstream), place.behind / "output.log"
+        with running(argv, environment({}), place.behind, origin, "/hello", [self.wrk.core], log) as process:
             yield process

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import server
+from benchmarks import server, upstream
 from benchmarks.automations import AsleepCase, PunctualCase
 from benchmarks.case import (
     Case,
@@ -19,6 +19,7 @@ from benchmarks.case import (
     by_newcomers,
 )
 from benchmarks.project import STATIC_FILES, static_content
+from benchmarks.websockets import BroadcastCase, EchoCase, IdleSocketsCase
 
 _UPLOAD_SCRIPT = Path(__file__).resolve().parent / "upload.lua"
 _MEBIBYTE = 1 << 20
@@ -61,6 +62,10 @@ HELLO, PAGE, START, IDLE, LOGGED, RESOURCE, MULTIPART, WELCOME = (
 HTTPS_HELLO, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE, HTTP2 = "https-hello", "https-page", "newcomers", "https-idle", "http2"
 WORKERS = "workers"
 DUE, ASLEEP, BESIDE = "automations-due", "automations-asleep", "automations-beside"
+PROXY, PROXY_FILE = "proxy", "proxy-64k"
+CHANNELS_HELLO, CHANNELS_PAGE = "channels-hello", "channels-page"
+ECHO, SOCKETS_IDLE, BROADCAST = "websocket-echo", "websocket-idle", "websocket-broadcast"
+CHANNELS_ECHO, CHANNELS_BROADCAST = "channels-echo", "channels-broadcast"
 
 #: The columns of the tables of servers, and panels of the chart.
 LOADS: tuple[LoadCase, ...] = (
@@ -86,6 +91,18 @@ SECURE_LOADS: tuple[LoadCase, ...] = (
     LoadCase(HTTP2, "trivial resource, HTTP/2", server.HTTP2, _RESOURCE, by_h2load),
 )
 
+#: Through a proxy to nginx.
+PROXY_LOADS: tuple[LoadCase, ...] = (
+    LoadCase(PROXY, "small answer", server.PROXY, Request("/hello", _is(upstream.HELLO))),
+    LoadCase(PROXY_FILE, "64 KB answer", server.PROXY, Request("/file", _is(upstream.FILE))),
+)
+
+#: Of the project with Channels.
+CHANNELS_LOADS: tuple[LoadCase, ...] = (
+    LoadCase(CHANNELS_HELLO, "hello", server.CHANNELS, _HELLO),
+    LoadCase(CHANNELS_PAGE, "page (ORM, template)", server.CHANNELS, _PAGE),
+)
+
 #: Cases by topic, which can be measured alone.
 TOPICS: Mapping[str, tuple[Case, ...]] = {
     "http": (
@@ -102,6 +119,17 @@ TOPICS: Mapping[str, tuple[Case, ...]] = {
         PunctualCase(DUE, "10,000 automations due at once", server.DUE),
         AsleepCase(ASLEEP, "nothing to do", server.ASLEEP),
         WorkersCase(BESIDE, "page beside an automation", server.BESIDE, _PAGE),
+    ),
+    "proxy": PROXY_LOADS,
+    "channels": (
+        *CHANNELS_LOADS,
+        EchoCase(CHANNELS_ECHO, "echo by a consumer", server.CHANNELS_SOCKETS, "/ws/echo"),
+        BroadcastCase(CHANNELS_BROADCAST, "broadcast by consumers", server.CHANNELS_SOCKETS, "/ws/crowd"),
+    ),
+    "websocket": (
+        EchoCase(ECHO, "echo", server.SOCKETS, "/echo"),
+        IdleSocketsCase(SOCKETS_IDLE, "idle WebSockets", server.SOCKETS, "/echo"),
+        BroadcastCase(BROADCAST, "broadcast", server.SOCKETS, "/crowd"),
     ),
     "https": (*SECURE_LOADS, IdleCase(HTTPS_IDLE, "idle connections", server.HTTPS_IDLE, _HELLO)),
 }

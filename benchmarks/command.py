@@ -15,6 +15,7 @@ from benchmarks.server import Command, Place
 
 _HERE = Path(__file__).resolve().parent
 _APPLICATION = "benchmarks.hello_asgi:application"
+_SOCKETS = "benchmarks.websocket_asgi:application"
 
 
 def duck(*options: str) -> Command:
@@ -35,6 +36,10 @@ def duck_https(*options: str) -> Command:
     return secure(duck_project("--no-access-log", "--https", *options), "--certfile", "--private-key")
 
 
+def duck_proxy(place: Place) -> list[str]:
+    return duck("--no-access-log", "--upstream", f"/=http://{HOST}:{place.upstream}")(place)
+
+
 def duck_env(place: Place) -> dict[str, str]:
     """For programs of this checkout, without Django's settings."""
     return {"PYTHONPATH": str(ROOT)}
@@ -52,6 +57,10 @@ def with_automations(kind: str) -> Callable[[Place], dict[str, str]]:
 def json_log(place: Place) -> dict[str, str]:
     file = place.scratch / "access.log"
     return {**duck_env(place), "DUCK_LOG__FORMAT": "json", "DUCK_LOG__FILE": str(file)}
+
+
+def asgi_only(place: Place) -> dict[str, str]:
+    return {**duck_env(place), "DUCK_GATEWAY__ASGI_ONLY": "1"}
 
 
 def own(program: str) -> str:
@@ -113,14 +122,38 @@ def waitress(place: Place) -> list[str]:
 
 
 def uvicorn(place: Place) -> list[str]:
+    return [*_uvicorn(place), place.project.asgi]
+
+
+def uvicorn_sockets(place: Place) -> list[str]:
+    return [*_uvicorn(place), _SOCKETS]
+
+
+def _uvicorn(place: Place) -> list[str]:
     argv = [place.peer("uvicorn"), "--host", HOST, "--port", str(place.port), "--workers", "1"]
     argv += ["--no-access-log", "--log-level", "warning", "--lifespan", "off", "--timeout-keep-alive", "75"]
-    return [*argv, place.project.asgi]
+    return argv
 
 
 def daphne(place: Place) -> list[str]:
+    return [*_daphne(place), place.project.asgi]
+
+
+def daphne_sockets(place: Place) -> list[str]:
+    return [*_daphne(place), _SOCKETS]
+
+
+def _daphne(place: Place) -> list[str]:
     # At verbosity 0 it writes no access log.
-    return [place.peer("daphne"), "-v", "0", "-b", HOST, "-p", str(place.port), place.project.asgi]
+    return [place.peer("daphne"), "-v", "0", "-b", HOST, "-p", str(place.port)]
+
+
+def duck_sockets(place: Place) -> list[str]:
+    return duck("--no-access-log", "--asgi", _SOCKETS)(place)
+
+
+def agent_proxy(place: Place) -> list[str]:
+    return [sys.executable, "-P", "-m", "benchmarks.agent_proxy", str(place.port), str(place.upstream)]
 
 
 def hypercorn(place: Place) -> list[str]:

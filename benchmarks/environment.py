@@ -21,9 +21,20 @@ from benchmarks.project import ROOT
 PEERS = Path(__file__).resolve().parent / "peers.txt"
 
 #: Installed beside the peers in the versions that are in use here: else it would be these that are compared.
-_SHARED = ("Django", "Twisted", "pyOpenSSL", "cryptography", "service-identity")
+_SHARED = ("Django", "channels", "Twisted", "pyOpenSSL", "cryptography", "service-identity")
 
-_NAMED = ("Django", "Twisted", "gunicorn", "granian", "waitress", "uvicorn", "daphne", "hypercorn")
+_NAMED = (
+    "Django",
+    "channels",
+    "Twisted",
+    "gunicorn",
+    "granian",
+    "waitress",
+    "uvicorn",
+    "websockets",
+    "daphne",
+    "hypercorn",
+)
 
 
 class MissingTool(Exception):

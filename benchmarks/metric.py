@@ -23,6 +23,8 @@ class Metric(StrEnum):
     UPLOAD = "upload_ms"
     LATE = "longest_delay_ms"
     LATE_MEDIAN = "median_delay_ms"
+    SPREAD = "longest_broadcast_ms"
+    SPREAD_MEDIAN = "median_broadcast_ms"
     EACH_RUN = "processor_us_per_run"
     ASLEEP = "processor_ms_a_second"
     PROCESSOR = "processor_us_per_request"
@@ -65,7 +67,7 @@ def summary(metric: Metric, values: Sequence[float]) -> float:
 
     :raises statistics.StatisticsError: if there are no values.
     """
-    if metric in (Metric.PAUSE, Metric.LATE) and values:
+    if metric in (Metric.PAUSE, Metric.LATE, Metric.SPREAD) and values:
         return max(values)
     return statistics.median(values)
 

@@ -1,4 +1,4 @@
-"""nginx in front of gunicorn: what is usually put there for TLS."""
+"""nginx in front of gunicorn: what is usually put there for TLS. And what every nginx here has in common."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from benchmarks.environment import MissingTool, nginx_program
 from benchmarks.server import Command, Place
 
 # Its own settings, but for what would count against it here: connections that are closed after so many requests, and
-# the access log. Gunicorn's sync worker keeps no connection, the other one does if it is asked to.
-_CONFIGURATION = """\
+# the access log.
+_FRAME = """\
 {user}worker_processes 1;
 daemon off;
 pid {directory}/nginx.pid;
@@ -34,6 +34,11 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
+{blocks}}}
+"""
+
+# Gunicorn's sync worker keeps no connection, the other one does if it is asked to.
+_BEFORE_GUNICORN = """\
     upstream application {{
         server unix:{socket};
         {keep}
@@ -53,17 +58,30 @@ http {{
             proxy_set_header X-Forwarded-Proto $scheme;
         }}
     }}
-}}
 """
 
 
-def configuration(
-    directory: Path, port: int, certificate: Certificate, socket: Path, keeps_connections: bool, user: str | None
-) -> str:
-    """TLS on ``port``, everything handed on to ``socket``; ``user``: whose the worker process is, if it can choose."""
-    return _CONFIGURATION.format(
-        user=f"user {user};\n" if user else "",
-        directory=directory,
+def framed(directory: Path, blocks: str, user: str | None) -> str:
+    """A whole configuration around the blocks of ``http``; ``user``: whose the worker process is, if it can choose."""
+    return _FRAME.format(user=f"user {user};\n" if user else "", directory=directory, blocks=blocks)
+
+
+def argv(directory: Path, blocks: str) -> list[str]:
+    """The command of an nginx that keeps its files in this directory.
+
+    :raises MissingTool: if nginx is not installed.
+    """
+    nginx = nginx_program()
+    if nginx is None:
+        raise MissingTool("nginx is not installed (Debian: apt install nginx-light)")
+    file = directory / "nginx.conf"
+    file.write_text(framed(directory, blocks, None if os.geteuid() else pwd.getpwuid(0).pw_name))
+    return [nginx, "-p", str(directory), "-e", "stderr", "-c", str(file)]
+
+
+def tls(port: int, certificate: Certificate, socket: Path, keeps_connections: bool) -> str:
+    """TLS on ``port``, everything handed on to ``socket``."""
+    return _BEFORE_GUNICORN.format(
         socket=socket,
         keep="keepalive 64;" if keeps_connections else "",
         host=HOST,
@@ -80,14 +98,8 @@ def before_gunicorn(options: Sequence[str], keeps_connections: bool = False) -> 
     """
 
     def command(place: Place) -> list[str]:
-        nginx = nginx_program()
-        if nginx is None:
-            raise MissingTool("nginx is not installed (Debian: apt install nginx-light)")
-        socket, file = place.scratch / "gunicorn.sock", place.scratch / "nginx.conf"
-        user = None if os.geteuid() else pwd.getpwuid(0).pw_name
-        text = configuration(place.scratch, place.port, place.certificate, socket, keeps_connections, user)
-        file.write_text(text)
-        front = [nginx, "-p", str(place.scratch), "-e", "stderr", "-c", str(file)]
+        socket = place.scratch / "gunicorn.sock"
+        front = argv(place.scratch, tls(place.port, place.certificate, socket, keeps_connections))
         back = gunicorn(*options, bind=lambda place: f"unix:{socket}")(place)
         return ["sh", "-c", f"{shlex.join(front)} & exec {shlex.join(back)}"]
 

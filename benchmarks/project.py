@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "tests" / "project"
+CHANNELS = ROOT / "tests" / "channels_site"
 
 #: Names and sizes in bytes of the files that the static cases ask for.
 STATIC_FILES = {"benchmark-4k.bin": 4096, "benchmark-1m.bin": 1 << 20}
@@ -62,6 +63,7 @@ def prepare(source: Path, into: Path) -> Project:
     if not (source / "manage.py").is_file() or len(packages) != 1:
         raise ProjectError(f"{source} is no Django project: it needs manage.py and one package with settings.py")
     directory = into / "project"
+    into.mkdir(exist_ok=True)
     shutil.copytree(source, directory, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3*", "data", ".duck"))
     asgi = directory / packages[0] / "asgi.py"
     if not asgi.exists():

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from benchmarks import automations_report, cases, server, tls_report, workers_report
+from benchmarks import automations_report, cases, server, sockets_report, tls_report, workers_report
 from benchmarks.cases import CASES, LOADS
 from benchmarks.figure import NOTHING, beside_idle, count, megabytes, milliseconds, ratio, table
 from benchmarks.metric import Metric, Results
@@ -63,6 +63,7 @@ def markdown(results: Results, about: About) -> str:
         workers_report.section(results),
         automations_report.section(results),
         *tls_report.sections(results),
+        *sockets_report.sections(results),
         (f"{DUCK} by itself", _further(results)),
         ("Targets", _targets(results)),
     ]

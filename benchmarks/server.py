@@ -14,17 +14,22 @@ SITE, STATIC, LOG, RESOURCE, UPLOAD, WELCOME = "site", "static", "log", "resourc
 HTTPS, HTTPS_PAGE, NEWCOMERS, HTTPS_IDLE, HTTP2 = "https", "https-page", "newcomers", "https-idle", "http2"
 WORKERS = "workers"
 DUE, ASLEEP, BESIDE = "automations-due", "automations-asleep", "automations-beside"
+PROXY, CHANNELS, SOCKETS, CHANNELS_SOCKETS = "proxy", "channels", "websocket", "channels-websocket"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a command needs to know: port, certificate, project, the peers' programs and a directory of its own."""
+    """What a command needs to know: port, certificate, project, the peers' programs and a directory of its own.
+
+    ``upstream``: the port of what a proxy is put before.
+    """
 
     port: int
     certificate: Certificate
     project: Project
     peers: Path
     scratch: Path
+    upstream: int = 0
 
     def peer(self, program: str) -> str:
         return str(self.peers / program)
@@ -39,6 +44,11 @@ class Place:
         """Where automations leave when they began."""
         return self.scratch / "begun.txt"
 
+    @property
+    def behind(self) -> Path:
+        """The directory of what a proxy is put before."""
+        return self.scratch / "upstream"
+
 
 Command = Callable[[Place], list[str]]
 
@@ -47,7 +57,9 @@ Command = Callable[[Place], list[str]]
 class Server:
     """A server. ``ready_path`` is what it is asked for until it answers 200, over TLS if it ``is_secure``.
 
-    One that ``takes_all_cores`` is not kept on that of the servers, but shares all of them with the load.
+    One that ``takes_all_cores`` is not kept on that of the servers, but shares all of them with the load. One that
+    ``is_proxy`` has an upstream, which runs on the core of the load; one that ``has_channels`` serves the project with
+    Channels.
     """
 
     name: str
@@ -63,3 +75,5 @@ class Server:
     ready_path: str = "/hello"
     is_secure: bool = False
     takes_all_cores: bool = False
+    is_proxy: bool = False
+    has_channels: bool = False

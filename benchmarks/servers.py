@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 
-from benchmarks import command, nginx
+from benchmarks import command, nginx, upstream
 from benchmarks.server import (
     ASLEEP,
     BESIDE,
+    CHANNELS,
+    CHANNELS_SOCKETS,
     DUE,
     HTTP2,
     HTTPS,
@@ -15,13 +18,16 @@ from benchmarks.server import (
     HTTPS_PAGE,
     LOG,
     NEWCOMERS,
+    PROXY,
     RESOURCE,
     SITE,
+    SOCKETS,
     STATIC,
     UPLOAD,
     WELCOME,
     WORKERS,
     Command,
+    Place,
     Server,
 )
 
@@ -53,6 +59,17 @@ AUTOMATIONS_DUE = tuple(f"duck_tx with automations: {kind}" for kind in AUTOMATI
 
 #: With one that has nothing to do, and without any.
 AUTOMATIONS_ASLEEP = ("duck_tx with an automation due in hours", "duck_tx without automations")
+
+#: In front of nginx.
+DUCK_PROXY, AGENT_PROXY, NGINX_PROXY = "duck_tx --upstream", "twisted.web's Agent and readBody", "nginx as proxy"
+
+#: With Channels, and without any framework.
+DUCK_CHANNELS, UVICORN_CHANNELS, DAPHNE_CHANNELS = (
+    "duck_tx with Channels",
+    "uvicorn with Channels",
+    "daphne with Channels",
+)
+DUCK_SOCKETS, UVICORN_SOCKETS, DAPHNE_SOCKETS = "duck_tx --asgi", "uvicorn of plain ASGI", "daphne of plain ASGI"
 
 #: A worker process, and an automation beside it that computes without end.
 AUTOMATIONS_BESIDE = ("duck_tx --processes with a busy automation", "duck_tx --processes without automations")
@@ -204,4 +221,36 @@ _SECURE = (
     _in_http2(GRANIAN_HTTP2, command.secure(command.granian_asgi, "--ssl-certificate", "--ssl-keyfile")),
 )
 
-SERVERS: tuple[Server, ...] = _PLAIN + _MANY + _AUTOMATIONS + _SECURE
+
+def _proxy(name: str, start: Command) -> Server:
+    """A proxy before nginx."""
+    return Server(name, start, frozenset({PROXY}), command.duck_env, command.empty, is_proxy=True)
+
+
+_PROXIES = (
+    _proxy(DUCK_PROXY, command.duck_proxy),
+    _proxy(AGENT_PROXY, command.agent_proxy),
+    _proxy(NGINX_PROXY, upstream.proxy),
+)
+
+_BOTH = frozenset({CHANNELS, CHANNELS_SOCKETS})
+
+_CHANNELS = (
+    Server(DUCK_CHANNELS, command.duck_project("--no-access-log"), _BOTH, command.duck_env, has_channels=True),
+    Server(UVICORN_CHANNELS, command.uvicorn, _BOTH, has_channels=True),
+    Server(DAPHNE_CHANNELS, command.daphne, _BOTH, has_channels=True),
+)
+
+
+def _sockets(name: str, start: Command, env: Callable[[Place], Mapping[str, str]] = command.duck_env) -> Server:
+    """A server without Django, for WebSockets."""
+    return Server(name, start, frozenset({SOCKETS}), env, command.empty, ready_path="/")
+
+
+_SOCKETS = (
+    _sockets(DUCK_SOCKETS, command.duck_sockets, command.asgi_only),
+    _sockets(UVICORN_SOCKETS, command.uvicorn_sockets),
+    _sockets(DAPHNE_SOCKETS, command.daphne_sockets),
+)
+
+SERVERS: tuple[Server, ...] = _PLAIN + _MANY + _AUTOMATIONS + _PROXIES + _CHANNELS + _SOCKETS + _SECURE

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from benchmarks import cases, servers
 from benchmarks.metric import Metric, Results
 from benchmarks.servers import (
+    AGENT_PROXY,
     DUCK,
     DUCK_HTTPS,
     DUCK_INLINE,
+    DUCK_PROXY,
     GRANIAN,
     GRANIAN_HTTPS,
     GUNICORN_SYNC,
@@ -25,6 +27,8 @@ Measured = Callable[[Results], float | None]
 
 _GUNICORN = (GUNICORN_SYNC, GUNICORN_THREADS)
 _NGINX = (NGINX_SYNC, NGINX_THREADS)
+_SOCKETS = (servers.UVICORN_SOCKETS, servers.DAPHNE_SOCKETS)
+_CHANNELS = (servers.UVICORN_CHANNELS, servers.DAPHNE_CHANNELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,39 @@ TARGETS: tuple[Target, ...] = (
         1.0,
         "x",
         _ratio(cases.BESIDE, *servers.AUTOMATIONS_BESIDE, Metric.P99),
+        False,
+    ),
+    Target("a proxy, over Agent and readBody", 2.0, "x", _ratio(cases.PROXY, DUCK_PROXY, AGENT_PROXY)),
+    Target("p99 of a proxy, over theirs", 1.0, "x", _ratio(cases.PROXY, DUCK_PROXY, AGENT_PROXY, Metric.P99), False),
+    *(
+        Target(
+            f"{title} of a project with Channels, over the better of uvicorn and daphne",
+            8.0,
+            "x",
+            _over_best(case, servers.DUCK_CHANNELS, *_CHANNELS),
+        )
+        for title, case in (("hello", cases.CHANNELS_HELLO), ("page", cases.CHANNELS_PAGE))
+    ),
+    *(
+        Target(f"{title}, over {name}", bound, "x", _ratio(case, own, other))
+        for title, case, own, others in (
+            ("WebSocket echo", cases.ECHO, servers.DUCK_SOCKETS, _SOCKETS),
+            ("WebSocket echo with Channels", cases.CHANNELS_ECHO, servers.DUCK_CHANNELS, _CHANNELS),
+        )
+        for (name, bound), other in zip((("uvicorn", 1.0), ("daphne", 2.0)), others, strict=True)
+    ),
+    Target(
+        "memory of an idle WebSocket, over uvicorn",
+        1.0,
+        "x",
+        _ratio(cases.SOCKETS_IDLE, servers.DUCK_SOCKETS, servers.UVICORN_SOCKETS, Metric.EACH),
+        False,
+    ),
+    Target(
+        "longest broadcast to 1,000 WebSockets",
+        100.0,
+        "ms",
+        _value(cases.BROADCAST, servers.DUCK_SOCKETS, Metric.SPREAD),
         False,
     ),
     Target("HTTPS hello, over plain hello", 0.75, "x", _ratio(cases.HTTPS_HELLO, DUCK_HTTPS, DUCK)),
