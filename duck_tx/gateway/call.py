@@ -214,14 +214,14 @@ class Call:
         request = self._request
         if not self._bodyless:
             _log.warn(
-                "{method} {uri}: the body is longer than its Content-Length; the rest is left out",
-                method=request.method, uri=request.uri,
+                "{asked}: the body is longer than its Content-Length; the rest is left out",
+                asked=request.asked,
             )  # fmt: skip
 
     def _failed(self, error: BaseException) -> None:
         request = self._request
         what = "sent an invalid response" if isinstance(error, ResponseError) else "failed"
-        _log.failure("{method} {uri}: the application " + what, method=request.method, uri=request.uri)
+        _log.failure("{asked}: the application " + what, asked=request.asked)
         if self._stream is not None:
             self._stream.fail()
         elif not self._begun:

@@ -98,8 +98,8 @@ class CoroutineResource(LeafResource):
         if request.startedWriting:
             return
         _log.error(
-            "{method} {uri}: {who} took longer than {timeout:g} s (gateway.request_timeout) and was answered with 504",
-            method=request.method, uri=request.uri, who=self._who, timeout=self._timeout,
+            "{asked}: {who} took longer than {timeout:g} s (gateway.request_timeout) and was answered with 504",
+            asked=request.asked, who=self._who, timeout=self._timeout,
         )  # fmt: skip
         request.fail(504, "The application took too long to make this page.")
         answering.cancel()
@@ -108,9 +108,7 @@ class CoroutineResource(LeafResource):
         if failure.check(CancelledError) and (request._disconnected or request.finished):
             # Nobody waits for it any more.
             return
-        _log.failure(
-            "{method} {uri}: {who} failed", failure=failure, method=request.method, uri=request.uri, who=self._who
-        )
+        _log.failure("{asked}: {who} failed", failure=failure, asked=request.asked, who=self._who)
         request.fail(500, "The application could not make this page. The server's log says why.")
 
     async def _answer(self, request: Request) -> None:

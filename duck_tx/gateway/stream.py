@@ -67,8 +67,8 @@ class ResponseStream:
                 self._put_in_spool(data)
             except OSError as error:
                 _log.error(
-                    "{method} {uri}: the response was cut off, as it could not be spooled: {error}",
-                    method=self._request.method, uri=self._request.uri, error=error,
+                    "{asked}: the response was cut off, as it could not be spooled: {error}",
+                    asked=self._request.asked, error=error,
                 )  # fmt: skip
                 self.fail()
                 raise ClientGone from None
@@ -145,8 +145,8 @@ class ResponseStream:
                 data = self._next()
             except OSError as error:
                 _log.error(
-                    "{method} {uri}: the response was cut off, as its spool could not be read: {error}",
-                    method=self._request.method, uri=self._request.uri, error=error,
+                    "{asked}: the response was cut off, as its spool could not be read: {error}",
+                    asked=self._request.asked, error=error,
                 )  # fmt: skip
                 data, broken = b"", True
             if data:

@@ -135,9 +135,9 @@ class WSGIResource(LeafResource):
         frame = sys._current_frames().get(call.thread) if call.thread else None
         where = "".join(traceback.format_stack(frame)) if frame is not None else "It was still waiting for a thread.\n"
         _log.error(
-            "{method} {uri} took longer than {timeout:g} s (gateway.request_timeout) and was answered with 504.\n"
+            "{asked} took longer than {timeout:g} s (gateway.request_timeout) and was answered with 504.\n"
             "{stack}",
-            method=request.method, uri=request.uri, timeout=self._timeout, stack=where,
+            asked=request.asked, timeout=self._timeout, stack=where,
         )  # fmt: skip
         call.abandon()
         request.fail(504, "The application took too long to make this page.")

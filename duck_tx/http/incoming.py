@@ -92,6 +92,11 @@ class IncomingRequest(server.Request):
     def clientproto(self) -> bytes:
         return b"HTTP/" + self._version
 
+    @property
+    def asked(self) -> str:
+        """The request in a line of a log, such as ``GET /path?query``; nothing in it can end that line."""
+        return f"{self.method.decode('ascii', 'backslashreplace')} {self.uri.decode('ascii', 'backslashreplace')}"
+
     @_lazy
     def path(self) -> bytes:
         return self.uri.partition(b"?")[0]

@@ -47,7 +47,7 @@ class OutgoingResponse(IncomingRequest):
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Log what a resource raised and answer 500, or cut the connection if the answer had begun."""
-        _log.failure("{method} {uri} failed", failure=reason, method=self.method, uri=self.uri)
+        _log.failure("{asked} failed", failure=reason, asked=self.asked)
         self.fail(500, "The server could not make this page. Its log says why.")
         return reason
 
@@ -75,7 +75,7 @@ class OutgoingResponse(IncomingRequest):
         page = error_text(code, sentence)
         fields = [(b"Content-Type", b"text/plain; charset=utf-8"), *headers]
         block = serialise(fields)._replace(length=len(page))
-        if upgrade and self._version == b"1.1":
+        if upgrade and self.clientproto == b"HTTP/1.1":
             block = block._replace(lines=block.lines + b"Upgrade: %b\r\nConnection: Upgrade\r\n" % upgrade)
         self.send(status_line(code), code, block, page)
 
@@ -246,8 +246,8 @@ class OutgoingResponse(IncomingRequest):
             if not self._overlong:
                 self._overlong = True
                 _log.warn(
-                    "{method} {uri}: the body is longer than its Content-Length of {length}; the rest is left out",
-                    method=self.method, uri=self.uri, length=declared,
+                    "{asked}: the body is longer than its Content-Length of {length}; the rest is left out",
+                    asked=self.asked, length=declared,
                 )  # fmt: skip
             data = data[: declared - self.sentLength]
         self.sentLength += len(data)
@@ -270,8 +270,8 @@ class OutgoingResponse(IncomingRequest):
         self._put(rest, self._last_chunk() if self.chunked else b"")
         if self._declared is not None and self.sentLength < self._declared and not self._bodyless:
             _log.warn(
-                "{method} {uri}: the body has {sent} bytes of the {length} it declared; connection closed",
-                method=self.method, uri=self.uri, sent=self.sentLength, length=self._declared,
+                "{asked}: the body has {sent} bytes of the {length} it declared; connection closed",
+                asked=self.asked, sent=self.sentLength, length=self._declared,
             )  # fmt: skip
             self.keep_alive = False
         self._done()
@@ -283,7 +283,7 @@ class OutgoingResponse(IncomingRequest):
         try:
             lines = trailer_lines(trailers)
         except ResponseError as error:
-            _log.error("{method} {uri}: no trailers are sent: {error}", method=self.method, uri=self.uri, error=error)
+            _log.error("{asked}: no trailers are sent: {error}", asked=self.asked, error=error)
             lines = b""
         return b"0\r\n%b\r\n" % lines
 

@@ -76,7 +76,7 @@ class Request(OutgoingResponse):
             try:
                 lost()
             except Exception:
-                _log.failure("{method} {uri}: what was to end with the client failed", method=self.method, uri=self.uri)
+                _log.failure("{asked}: what was to end with the client failed", asked=self.asked)
         waiting = self.__dict__.pop("notifications", ())
         for deferred in waiting:
             deferred.errback(reason)

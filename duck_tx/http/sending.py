@@ -58,7 +58,7 @@ class PartsProducer:
                 try:
                     sent = self._send_file(outlet, part, min(room, left)) if left > 0 else 0
                 except (OSError, EOFError) as error:
-                    _log.warn("{uri}: the connection is cut: {error}", uri=self._request.uri, error=error)
+                    _log.warn("{asked}: the connection is cut: {error}", asked=self._request.asked, error=error)
                     self._request.channel.abort()
                     return
                 self._done += sent

@@ -157,8 +157,8 @@ class Site(server.Site):
         try:
             return request.uri != b"*" and streams(self.resource, request)
         except Exception:
-            _log.failure("{method} {uri}: who answers could not say whether it streams",
-                         method=request.method, uri=request.uri)  # fmt: skip
+            _log.failure("{asked}: who answers could not say whether it streams",
+                         asked=request.asked)  # fmt: skip
             return False
 
     # What channels and requests tell and ask.

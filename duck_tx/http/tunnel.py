@@ -106,7 +106,7 @@ class Tunnel:
         try:
             self.end.going_away()
         except Exception:
-            _log.failure("{uri}: a tunnel failed to say goodbye", uri=self.request.uri)
+            _log.failure("{asked}: a tunnel failed to say goodbye", asked=self.request.asked)
             self.abort()
 
     def _lose(self, sent: int) -> None:
@@ -124,7 +124,7 @@ class Tunnel:
         try:
             self.end.lost()
         except Exception:
-            _log.failure("{uri}: the end of a tunnel failed", uri=self.request.uri)
+            _log.failure("{asked}: the end of a tunnel failed", asked=self.request.asked)
 
     def _deadline_set(self) -> None:
         """There is another deadline."""

@@ -124,7 +124,7 @@ class StreamTunnel(Tunnel):
         try:
             call(*arguments)
         except Exception:
-            _log.failure("{method} {uri}: a tunnel failed", method=self.request.method, uri=self.request.uri)
+            _log.failure("{asked}: a tunnel failed", asked=self.request.asked)
             self.abort()
 
     # For the outlet of its stream.

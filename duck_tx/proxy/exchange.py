@@ -296,8 +296,8 @@ class Exchange:
 
     def _say(self, server: Server, trouble: Trouble, outcome: str) -> None:
         _log.warn(
-            "upstream {name}: {why}; {method} {uri}: {outcome}",
-            name=server.name, why=trouble.why, method=self.request.method, uri=self.request.uri, outcome=outcome,
+            "upstream {name}: {why}; {asked}: {outcome}",
+            name=server.name, why=trouble.why, asked=self.request.asked, outcome=outcome,
         )  # fmt: skip
 
     def _refuse(self, trouble: Trouble) -> None:

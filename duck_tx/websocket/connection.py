@@ -317,8 +317,8 @@ class WebSocket:
             self._end()
 
     def _listener_failed(self) -> None:
-        uri = self._tunnel.request.uri
-        _log.failure("{uri}: what receives the messages of a WebSocket failed", uri=uri)
+        asked = self._tunnel.request.asked
+        _log.failure("{asked}: what receives the messages of a WebSocket failed", asked=asked)
         self._fail(Code.INTERNAL_ERROR, "")
 
     def _end(self) -> None:
@@ -344,7 +344,9 @@ class WebSocket:
             try:
                 self._listener.closed(*self._said)
             except Exception:
-                _log.failure("{uri}: what was to hear of the end of a WebSocket failed", uri=self._tunnel.request.uri)
+                _log.failure(
+                    "{asked}: what was to hear of the end of a WebSocket failed", asked=self._tunnel.request.asked
+                )
 
     # Time.
 

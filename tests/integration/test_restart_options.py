@@ -19,7 +19,7 @@ def factory():
     return lambda event: print("observed:", formatEvent(event), file=sys.__stdout__, flush=True)
 """
 
-_OF_ONE_LIFE = {"DUCK_BEGAN", "DUCK_LISTEN_FDS"}
+_OF_ONE_LIFE = {"DUCK_BEGAN", "DUCK_LISTEN_FDS", "DUCK_LISTEN_SOLE"}
 
 
 def _status(pid: int, name: str) -> str:

@@ -46,7 +46,7 @@ class TimeOutTests(GatewayTestCase):
         answer = parsed(peer.raw)
         self.assertEqual((answer.code, answer.whole), (504, True))
         self.assertEqual(len(events), 1)
-        self.assertEqual((events[0]["method"], events[0]["uri"]), (b"GET", b"/slow?page"))
+        self.assertEqual(events[0]["asked"], "GET /slow?page")
         self.assertIn("waiting_for_the_gate", events[0]["stack"])
         # What comes late is thrown away, and the connection has gone on.
         peer.transport.clear()

@@ -88,6 +88,7 @@ class MemoryRequest:
     """
 
     uri = b"/duck"
+    asked = "GET /duck"
 
     def __init__(
         self,

@@ -121,9 +121,9 @@ class Call:
         if task is None or task.done():
             return
         _log.error(
-            "{method} {uri} took longer than {timeout:g} s (gateway.request_timeout) and was answered with 504.\n"
+            "{asked} took longer than {timeout:g} s (gateway.request_timeout) and was answered with 504.\n"
             "{stack}",
-            method=self.request.method, uri=self.request.uri, timeout=timeout, stack=_stack(task.get_coro()),
+            asked=self.request.asked, timeout=timeout, stack=_stack(task.get_coro()),
         )  # fmt: skip
         self.cancel()
 
@@ -145,12 +145,12 @@ class Call:
             return
         if not (self._cancelled and isinstance(error, asyncio.CancelledError)):
             what = "sent an invalid response" if isinstance(error, ResponseError) else "failed"
-            _log.failure("{method} {uri}: the application " + what, method=self.request.method, uri=self.request.uri)
+            _log.failure("{asked}: the application " + what, asked=self.request.asked)
         self._ended_badly()
 
     def _complain(self, what: str) -> None:
         """The application returned without doing its part."""
-        _log.error("{method} {uri}: the application returned " + what, method=self.request.method, uri=self.request.uri)
+        _log.error("{asked}: the application returned " + what, asked=self.request.asked)
         self._ended_badly()
 
     async def receive(self) -> Event:
