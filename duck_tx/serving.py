@@ -16,6 +16,7 @@ from twisted.web.resource import IResource
 from duck_tx import welcome
 from duck_tx.content.static import StaticFiles
 from duck_tx.errors import ApplicationError
+from duck_tx.garbage import GarbageService
 from duck_tx.gateway.django import LoadedProject
 from duck_tx.gateway.files import FileMount
 from duck_tx.gateway.project import Project
@@ -142,6 +143,8 @@ class Serving:
             websocket=settings.websocket,
             serves=form.serves,
         )
+        has_none = self.project is None and form.serves
+        self._garbage = GarbageService() if has_none and gateway.gc_freeze else None
         runs_automations = form.runs_automations and not form.is_worker and settings.automations.enabled
         self.automations = self._automations() if runs_automations else None
 
@@ -201,6 +204,8 @@ class Serving:
             yield "django", self.apart.backend
         elif self.project is not None:
             yield "django", self.gateway
+        if self._garbage is not None:
+            yield "garbage collector", self._garbage
         if self.automations is not None:
             yield "automations", self.automations
         if self.secure is not None:

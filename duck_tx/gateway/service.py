@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
+from duck_tx.garbage import spare_what_stays
 from duck_tx.gateway.aside import aside
 from duck_tx.gateway.both import Both, NotHere
 from duck_tx.gateway.call import Application
@@ -32,10 +32,6 @@ _OFF = "This server calls its application through WSGI alone (gateway.asgi_besid
 _NONE = "There is no ASGI application here, so there are no WebSockets."
 
 DEFAULT_THREADS = 10
-_YOUNGEST_AT_MOST = 2_000
-_MIDDLE_AT_MOST = 50
-"""Collections of the middle generation for one of all: that one stops everything while it looks at each object of each
-open connection."""
 
 
 def calls(settings: GatewaySettings, *, serves: bool = True) -> Calls:
@@ -107,7 +103,7 @@ class GatewayService(Service):
         self.threads: GatewayThreads | None = None
         self.project: LoadedProject | None = None
         self._resource: WSGIResource | None = None
-        self._thresholds: tuple[int, int, int] | None = None
+        self._unspare: Callable[[], None] | None = None
 
     async def startService(self) -> None:
         """Load the project; the reactor goes on meanwhile."""
@@ -124,8 +120,8 @@ class GatewayService(Service):
                 raise
             self.failed(error)
             return
-        if self._settings.gc_freeze and self._thresholds is None:
-            self._thresholds = _spare_what_stays()
+        if self._settings.gc_freeze and self._unspare is None:
+            self._unspare = spare_what_stays()
         self.project = project
         self.loaded()
         self._open(project)
@@ -239,10 +235,9 @@ class GatewayService(Service):
         """Let the threads and the event loop finish what they have, and wait for them beside the reactor thread."""
         super().stopService()
         project, self.project = self.project, None
-        if self._thresholds is not None:
-            gc.unfreeze()
-            gc.set_threshold(*self._thresholds)
-            self._thresholds = None
+        unspare, self._unspare = self._unspare, None
+        if unspare is not None:
+            unspare()
         resource, self._resource = self._resource, None
         if resource is not None:
             resource.stop()
@@ -263,13 +258,3 @@ class GatewayService(Service):
 def _say_stuck(names: list[str]) -> None:
     if names:
         _log.warn("{count} gateway threads did not end: {names}", count=len(names), names=", ".join(names))
-
-
-def _spare_what_stays() -> tuple[int, int, int]:
-    """Keep the garbage collector from looking again and again at what was loaded to stay, and from looking after every
-    few requests at what most of them free by themselves; the thresholds before."""
-    earlier = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNGEST_AT_MOST, earlier[1], _MIDDLE_AT_MOST)
-    return earlier

@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.web.server import NOT_DONE_YET
 
-from duck_tx.http.channel import HTTPChannel
 from duck_tx.http.head import Rejected
 from duck_tx.http.headers import Fields
 from duck_tx.http.leaf import LeafResource
 from duck_tx.http.limits import Limits
 from duck_tx.http.request import Request
 from duck_tx.http.response import serialise, status_line
-from duck_tx.http.service import Listener, ServerService
 from duck_tx.http.site import Site
 from duck_tx.http.tunnel import Tunnel
-from duck_tx.https.context import Policy, server_context
-from duck_tx.https.credential import read_credential
-from duck_tx.https.factory import TLSFactory
-from duck_tx.https.store import CertificateStore
-from duck_tx.https.transport import TLSTransport
-from duck_tx.process.port import bind, explained
+from tests.integration.served_site import serve_site
 
 
 class Sink:
@@ -193,41 +183,10 @@ class Streams(LeafResource):
         return NOT_DONE_YET
 
 
-def _over_tls(site: Site, certificate: str, key: str) -> Listener:
-    policy = Policy(protocols=(b"http/1.1",))
-    store = CertificateStore(lambda each: server_context(each, policy), strict=False)
-    store.use([read_credential(Path(certificate).read_bytes(), Path(key).read_bytes(), certificate)])
-    return Listener(TLSFactory(site, store, {b"http/1.1": lambda: HTTPChannel(site)}, timeout=10.0), TLSTransport)
-
-
-def main(*credential: str) -> None:
-    """Serve until a signal comes."""
-    from twisted.internet import reactor as imported
-
-    reactor: Any = imported
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    site = Site(
-        Streams(),
-        reactor=reactor,
-        limits=Limits(write_timeout=60, linger_timeout=30, max_body=0),
-        secure=bool(credential),
-    )
-    service = ServerService(
-        reactor,
-        site,
-        lambda: bind("127.0.0.1", 0),
-        lambda error, port: explained(error, "127.0.0.1", port),
-        backlog=100,
-        grace=10,
-        listener=_over_tls(site, *credential) if credential else None,
-    )
-    service.startService()
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stopService()))
-    assert service.address is not None
-    scheme = "https" if credential else "http"
-    print(f"ready: streams at {scheme}://127.0.0.1:{service.address[1]}", flush=True)
-    reactor.run()
+def _site(reactor: Any, is_secure: bool) -> Site:
+    limits = Limits(write_timeout=60, linger_timeout=30, max_body=0)
+    return Site(Streams(), reactor=reactor, limits=limits, secure=is_secure)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve_site("streams", _site, *sys.argv[1:])

@@ -8,32 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.web.server import NOT_DONE_YET
 
-from duck_tx.http.channel import HTTPChannel
 from duck_tx.http.leaf import LeafResource
 from duck_tx.http.limits import Limits
 from duck_tx.http.request import Request
-from duck_tx.http.service import Listener, ServerService
 from duck_tx.http.site import Site
-from duck_tx.http2.channel import Http2Channel
-from duck_tx.http2.limits import Http2Limits
-from duck_tx.https.context import Policy, server_context
-from duck_tx.https.credential import read_credential
-from duck_tx.https.factory import TLSFactory
-from duck_tx.https.store import CertificateStore
-from duck_tx.https.transport import TLSTransport
-from duck_tx.process.port import bind, explained
 from duck_tx.websocket.connection import WebSocket
 from duck_tx.websocket.handshake import Refused, examine
 from duck_tx.websocket.limits import WebSocketLimits
+from tests.integration.served_site import serve_site
 from tests.unit.websocket_rows import MAX_MESSAGE
 
 FLOOD = 1000
@@ -164,44 +151,9 @@ class Sockets(LeafResource):
         return NOT_DONE_YET
 
 
-def _over_tls(site: Site, certfile: str, keyfile: str) -> Listener:
-    credential = read_credential(Path(certfile).read_bytes(), Path(keyfile).read_bytes(), certfile)
-    store = CertificateStore(partial(_context, policy=Policy(protocols=(b"h2", b"http/1.1"))), strict=False)
-    store.use([credential])
-    protocols: dict[bytes, Any] = {
-        b"h2": lambda: Http2Channel(site, Http2Limits()),
-        b"http/1.1": lambda: HTTPChannel(site),
-    }
-    return Listener(TLSFactory(site, store, protocols, timeout=10), TLSTransport)
-
-
-def _context(credential: Any, policy: Policy) -> Any:
-    return server_context(credential, policy)
-
-
-def main(*credential: str) -> None:
-    """Serve until a signal comes; WebSockets that are open then are closed."""
-    from twisted.internet import reactor as imported
-
-    reactor: Any = imported
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    site = Site(Sockets(reactor), reactor=reactor, limits=Limits(write_timeout=20), secure=bool(credential))
-    service = ServerService(
-        reactor,
-        site,
-        lambda: bind("127.0.0.1", 0),
-        lambda error, port: explained(error, "127.0.0.1", port),
-        backlog=100,
-        grace=10,
-        listener=_over_tls(site, *credential) if credential else None,
-    )
-    service.startService()
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stopService()))
-    assert service.address is not None
-    scheme = "https" if credential else "http"
-    print(f"ready: WebSockets at {scheme}://127.0.0.1:{service.address[1]}", flush=True)
-    reactor.run()
+def _site(reactor: Any, is_secure: bool) -> Site:
+    return Site(Sockets(reactor), reactor=reactor, limits=Limits(write_timeout=20), secure=is_secure)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve_site("WebSockets", _site, *sys.argv[1:], http2=True)

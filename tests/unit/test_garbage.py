@@ -1,0 +1,23 @@
+"""The garbage collector of a server that has loaded what it needs."""
+
+from __future__ import annotations
+
+import gc
+
+from duck_tx.garbage import GarbageService
+from tests.case import UnitTestCase
+
+
+class GarbageTests(UnitTestCase):
+    def test_what_is_loaded_is_spared_until_it_stops(self) -> None:
+        self.addCleanup(gc.unfreeze)
+        earlier, frozen = gc.get_threshold(), gc.get_freeze_count()
+        service = GarbageService()
+        for _ in range(2):
+            service.startService()
+            service.startService()
+            self.assertGreater(gc.get_freeze_count(), frozen + 1000)
+            self.assertNotEqual(gc.get_threshold(), earlier)
+            service.stopService()
+            service.stopService()
+            self.assertEqual((gc.get_freeze_count(), gc.get_threshold()), (0, earlier))
