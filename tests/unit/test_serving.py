@@ -51,7 +51,9 @@ class ServingTests(UnitTestCase):
     def test_a_route_for_everything_is_served_without_a_project(self) -> None:
         route = {"upstreams": ["http://127.0.0.1:9000"]}
         serving = self.serving(proxy__routes=[route], gateway__wsgi=None, automations__enabled=False)
-        self.assertEqual([name for name, _ in serving.services()], ["access log", "garbage collector", "routes", "server"])
+        self.assertEqual(
+            [name for name, _ in serving.services()], ["access log", "garbage collector", "routes", "server"]
+        )
         router = serving.site.resource
         assert isinstance(router, Router)
         self.assertIsInstance(router.default, RemoteResource)
