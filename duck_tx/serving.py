@@ -143,8 +143,8 @@ class Serving:
             websocket=settings.websocket,
             serves=form.serves,
         )
-        has_none = self.project is None and form.serves
-        self._garbage = GarbageService() if has_none and gateway.gc_freeze else None
+        is_proxy_alone = self.project is None and self.routes is not None
+        self._garbage = GarbageService() if is_proxy_alone and gateway.gc_freeze else None
         runs_automations = form.runs_automations and not form.is_worker and settings.automations.enabled
         self.automations = self._automations() if runs_automations else None
 

@@ -231,7 +231,12 @@ def _passed_on(pid: int) -> set[int]:
     """The descriptors of a process that a program which it starts would have too."""
     passed_on = set()
     for path in Path(f"/proc/{pid}/fdinfo").iterdir():
-        flags = re.search(r"(?m)^flags:\s+(\d+)$", path.read_text())
+        try:
+            text = path.read_text()
+        except FileNotFoundError:
+            # Closed since it was listed.
+            continue
+        flags = re.search(r"(?m)^flags:\s+(\d+)$", text)
         if flags is not None and not int(flags[1], 8) & os.O_CLOEXEC:
             passed_on.add(int(path.name))
     return passed_on
