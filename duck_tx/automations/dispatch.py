@@ -145,8 +145,10 @@ class Dispatch:
         if activity is None or not activity.automation.enabled or self._memory(run.name).paused or run.by == "hand":
             return False
         delay = activity.delay_after(run.attempt)
-        left = -math.inf if delay is None else ended + delay - self._clock.seconds()
-        if left < -lateness or delay is None:
+        if delay is None:
+            return False
+        left = ended + delay - self._clock.seconds()
+        if left < -lateness:
             return False
         self._retry(Start(activity, run.due, "retry", run.attempt), max(left, 0.0))
         return True
