@@ -12,6 +12,7 @@ def main(arguments: Sequence[str]) -> None:
     :raises SystemExit: with the exit status, where it is not 0.
     """
     from duck_tx.errors import ApplicationError
+    from duck_tx.process.exit import end_in_time
     from duck_tx.report import banner
     from duck_tx.tap import Options, app_of, monitor_of, refuse
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str]) -> None:
         monitor.life.run()
     elif app is not None:
         app.run(print_ansi_art=app.tree.reloader is None)
+    end_in_time(0)
 
 
 if __name__ == "__main__":

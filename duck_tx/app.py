@@ -17,7 +17,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import Logger
 
-from duck_tx import uris
 from duck_tx.errors import ApplicationError
 from duck_tx.facts import Facts
 from duck_tx.life import Life
@@ -30,7 +29,7 @@ from duck_tx.process.inherited import inherited
 from duck_tx.process.signals import Handler
 from duck_tx.process.title import set_title
 from duck_tx.promise import settled
-from duck_tx.report import banner, metadata, microapp_lines, ready_line, status_line
+from duck_tx.report import banner, metadata, microapp_lines, ready_line, status_line, warning_lines
 from duck_tx.restart import Restart, look, own_environment
 from duck_tx.settings import Settings, load, override
 from duck_tx.tree import Tree
@@ -128,7 +127,8 @@ class App(Parts, Facts):
             self._redirect_workers = force_https_workers or force_https_force_worker_processes
             self._hooks = (on_app_start, on_pre_stop)
             self._calls_pre_stop = True
-            self._life = Life(reactor, is_guest=disable_ipc_handler, ended=self._release)
+            grace = self.settings.server.grace
+            self._life = Life(reactor, is_guest=disable_ipc_handler, ended=self._release, grace=grace)
 
             def again() -> Settings:
                 fresh = reload_settings() if reload_settings is not None else settings
@@ -286,8 +286,8 @@ class App(Parts, Facts):
     async def _went_up(self) -> None:
         self.set_process_name()
         await settled(self.on_app_start())
-        if self.settings.server.domain is None and uris.is_wildcard(self.addr):
-            _log.warn("absolute URIs say localhost, as {addr} is no name: give one with --domain", addr=self.addr)
+        for line in warning_lines(self):
+            _log.warn("{line}", line=line)
         if self._redirect_workers:
             _log.info("the redirect site needs no workers: it answers on the reactor")
         for line in [*microapp_lines(self), ready_line(self)]:

@@ -15,11 +15,12 @@ from twisted.python.failure import Failure
 
 from duck_tx.errors import ApplicationError
 from duck_tx.process.check import tell
-from duck_tx.process.exit import exit_by, exit_with
+from duck_tx.process.exit import end_in_time, exit_by, exit_with
 from duck_tx.process.log import log_to_console
 from duck_tx.process.program import refuse_import
 from duck_tx.process.sequence import Sequence
 from duck_tx.process.signals import Handler
+from duck_tx.process.threads import PATIENCE
 
 __all__ = ["Life"]
 
@@ -32,6 +33,8 @@ class Life:
     :param reactor: where the tree lives.
     :param is_guest: the reactor is the embedding program's: it is never stopped from here, but for a signal.
     :param ended: called when the tree is down for good.
+    :param grace: seconds that what is in flight may take when it stops; threads of the project that outlast the tree
+        get what is left of them.
 
     :ivar service: the tree, handed over before anything is called.
     :ivar error: why the last start failed.
@@ -41,11 +44,13 @@ class Life:
 
     service: Sequence
 
-    def __init__(self, reactor: Any, *, is_guest: bool, ended: Callable[[], object]) -> None:
+    def __init__(self, reactor: Any, *, is_guest: bool, ended: Callable[[], object], grace: float = 0) -> None:
         self.error: BaseException | None = None
         self._reactor = reactor
         self.is_guest = is_guest
         self._ended = ended
+        self._grace = grace
+        self._deadline: float | None = None
         self.is_host = False
         self._interrupts = 0
         self._successor: Callable[[], object] | None = None
@@ -72,18 +77,20 @@ class Life:
             self.is_host = False
             self._ended()
         if self.error is not None:
+            end_in_time(1, self._patience())
             raise SystemExit(1)
         if self._is_succeeded:
             raise SystemExit(0)
         number = self._signal or getattr(self._reactor, "_exitSignal", None)
         if number:
-            exit_by(signal.Signals(number))
+            exit_by(signal.Signals(number), self._patience())
 
     def start(self) -> Deferred[None]:
         """Start the tree; fires when it is up, and fails with what stopped the start, which has been logged by then."""
         refuse_import()
         self.error = None
         self._interrupts = 0
+        self._deadline = None
         if self._trigger is None:
             self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self.service.stopService)
         return self.service.startService().addCallback(self._look)
@@ -108,6 +115,7 @@ class Life:
 
     def _stop(self, *, ends: bool, succeed: Callable[[], object] | None = None) -> Deferred[None]:
         self._successor = succeed
+        self._stops()
 
         def down(_: object) -> None:
             if succeed is not None and self._successor is succeed:
@@ -148,6 +156,7 @@ class Life:
         self._interrupts += 1
         self._successor = None
         if self._interrupts == 1:
+            self._stops()
             _log.info("stopping on {signal}", signal=number.name)
             self._signal = number
             if earlier is not None:
@@ -156,11 +165,26 @@ class Life:
                 self._stop_reactor()
         elif number is signal.SIGINT:
             _log.info("stopping at once")
+            self._deadline = self._reactor.seconds()
             self.service.stop_at_once()
 
     def _stop_reactor(self) -> None:
+        if not self.is_host:
+            # Who runs the reactor, as ``twistd`` does, has nothing more to do but to end.
+            self._reactor.addSystemEventTrigger("after", "shutdown", self._end_in_time)
         with suppress(ReactorNotRunning):
             self._reactor.stop()
+
+    def _end_in_time(self) -> None:
+        end_in_time(1 if self.error is not None else 0, self._patience())
+
+    def _stops(self) -> None:
+        if self._deadline is None:
+            self._deadline = self._reactor.seconds() + self._grace
+
+    def _patience(self) -> float:
+        """Seconds for threads that outlast everything else."""
+        return max(PATIENCE, (self._deadline or 0) - self._reactor.seconds())
 
 
 def _has_been_told(failure: Failure) -> None:

@@ -7,7 +7,6 @@ process that has them cannot be forked.
 from __future__ import annotations
 
 import errno
-import faulthandler
 import fcntl
 import gc
 import os
@@ -216,7 +215,7 @@ def main() -> None:
         # Not ignored, which programs started from here would inherit.
         signal.signal(number, lambda number, frame: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, worker.NOT_FOR_WORKERS)
-    faulthandler.enable()
+    worker.show_crashes()
     worker.log_to_the_main_process()
     sock = socket.socket(fileno=LINK)
     sock.set_inheritable(False)

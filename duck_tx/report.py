@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
+from ipaddress import ip_address
 from typing import Protocol
 
 import duck_tx
@@ -14,8 +15,9 @@ from duck_tx.process.age import began
 from duck_tx.serving import threads
 from duck_tx.settings import Settings
 from duck_tx.tree import Tree
+from duck_tx.uris import is_wildcard
 
-__all__ = ["banner", "metadata", "microapp_lines", "ready_line", "status_line"]
+__all__ = ["banner", "metadata", "microapp_lines", "ready_line", "status_line", "thread_count", "warning_lines"]
 
 _BANNER = r"""
      _          _
@@ -61,6 +63,28 @@ def microapp_lines(app: Subject) -> list[str]:
     return [f"micro app {each['name']} at {each['url']}" for each in _microapps(app)]
 
 
+def warning_lines(app: Subject) -> list[str]:
+    """One line for each thing that may be meant otherwise than it was said."""
+    lines = []
+    if app.settings.server.domain is None and is_wildcard(app.addr):
+        lines.append(f"absolute URIs say localhost, as {app.addr} is no name: give one with --domain")
+    gateway = app.settings.gateway
+    if gateway.enabled and not gateway.external and _is_open(gateway.addr or ""):
+        lines.append(
+            f"Django at {gateway.addr} can be reached from elsewhere, without limits, deadlines and access log: give"
+            " gateway.addr a port of 127.0.0.1 or a Unix socket"
+        )
+    return lines
+
+
+def _is_open(addr: str) -> bool:
+    """Whether others than this machine may connect, as far as can be told without asking for names."""
+    try:
+        return not ip_address(addr.rpartition(":")[0].strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def status_line(app: Subject) -> str:
     """One line of the present: what is served, where."""
     return f"serving {_what_and_where(app)}"
@@ -79,11 +103,19 @@ def _redirect(app: Subject) -> str:
 def _what(app: Subject) -> str:
     project = app.tree.project
     if project is None:
-        return _alone(app) or _elsewhere(app) or _routes(app) or "no application"
+        return _alone(app) or _named(app) or _routes(app) or "no application"
     if project.kind == "welcome":
         return "the welcome project (no manage.py was found here: choose yours with --project)"
+    return _named(app) or "the application"
+
+
+def _named(app: Subject) -> str:
+    """The application, as whoever chose it calls it; empty if there is none."""
+    project = app.tree.project
+    if project is None:
+        return _elsewhere(app)
     named = project.asgi if app.settings.gateway.asgi_only else project.wsgi
-    return named or project.settings_module or project.asgi or "the application"
+    return named or project.settings_module or project.asgi or ""
 
 
 def _elsewhere(app: Subject) -> str:
@@ -114,34 +146,43 @@ def _microapps(app: Subject) -> list[dict[str, object]]:
 
 
 def _upstreams(app: Subject) -> dict[str, object]:
-    """The servers of the routes, where there are some.  How they are is known to who asks them: the workers do."""
+    """The servers of the routes, where there are some.  How they are changes, and is asked for when it matters."""
     routes = app.tree.serving.routes
     if routes is None:
         return {}
-    found = routes.describe()
-    if app.tree.workers is not None:
-        found = [{"route": each["route"], "url": each["url"]} for each in found]
-    return {"upstreams": found}
+    return {"upstreams": [{"route": each["route"], "url": each["url"]} for each in routes.describe()]}
 
 
 def _threads(app: Subject) -> str:
     """Who answers requests."""
-    count = threads(app.settings)
-    each = "on the reactor thread" if not count else f"{count} threads" if count > 1 else "1 thread"
-    project = app.tree.project
-    if app.settings.gateway.asgi_only or (project is not None and project.kind == "asgi"):
+    count = thread_count(app)
+    if count is None:
         each = "an event loop"
+    else:
+        each = "on the reactor thread" if not count else f"{count} threads" if count > 1 else "1 thread"
     if app.tree.workers is None:
         return each
     number = app.tree.workers.count
     return f"{number} workers, each {each}" if number > 1 else f"1 worker, {each}"
 
 
+def thread_count(app: Subject) -> int | None:
+    """How many there may be; 0 where the reactor does it all, as it asks other servers; ``None`` where no thread
+    answers requests, as everything goes through ASGI."""
+    if _is_asgi_alone(app):
+        return None
+    return threads(app.settings) if app.tree.project is not None or _alone(app) else 0
+
+
+def _is_asgi_alone(app: Subject) -> bool:
+    project = app.tree.project
+    return project is not None and (app.settings.gateway.asgi_only or project.kind == "asgi")
+
+
 def metadata(app: Subject) -> Mapping[str, object]:
     """What other programs may know: names, addresses, URLs, pid, versions, start time (seconds since the epoch)."""
     import twisted
 
-    project = app.tree.project
     return {
         "server": "duck_tx",
         "addr": app.addr,
@@ -151,12 +192,12 @@ def metadata(app: Subject) -> Mapping[str, object]:
         "url": app.absolute_uri,
         "ws_url": app.absolute_ws_uri,
         "pid": os.getpid(),
-        "threads": threads(app.settings),
+        "threads": thread_count(app),
         "workers": 1 if app.tree.workers is None else app.tree.workers.count,
         "automations": _automations(app),
         "microapps": _microapps(app),
         **_upstreams(app),
-        "project": None if project is None else project.wsgi or project.settings_module,
+        "project": _named(app) or None,
         "started": round(began(), 3),
         "versions": {
             "duck_tx": duck_tx.__version__,

@@ -25,8 +25,9 @@ from duck_tx.process.child import environ_of_child
 from duck_tx.process.endpoint import endpoints
 from duck_tx.process.exit import exit_through
 from duck_tx.process.inherited import named, without
-from duck_tx.process.reexec import reexec, within
+from duck_tx.process.reexec import reexec
 from duck_tx.process.roll import HalfRestarted
+from duck_tx.process.threads import despite_threads
 from duck_tx.promise import follow
 from duck_tx.serving import processes
 from duck_tx.settings import Settings, override
@@ -49,9 +50,6 @@ _OF_MAIN = (
     "reload.",
 )
 """The settings that the main process of several goes by."""
-
-_THREADS_END = 3.0
-"""Seconds that the project's own threads have when everything is down; clients are waiting."""
 
 _OF_WORKERS = frozenset(
     {
@@ -274,7 +272,7 @@ class Restart:
         is_own = self._life.is_host and getattr(sys.modules["__main__"], "__package__", None) != "duck_tx"
         act = reexec(next_life, environ, descriptors, holds=not is_own)
         exit_through(act)
-        self._reactor.addSystemEventTrigger("after", "shutdown", within, _THREADS_END, act)
+        self._reactor.addSystemEventTrigger("after", "shutdown", despite_threads, act)
 
     async def _roll(self, fresh: Settings) -> tuple[str, ...]:
         workers, solo = self._tree.workers, self._tree.solo

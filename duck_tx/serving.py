@@ -143,8 +143,8 @@ class Serving:
             websocket=settings.websocket,
             serves=form.serves,
         )
-        is_proxy_alone = self.project is None and self.routes is not None
-        self._garbage = GarbageService() if is_proxy_alone and gateway.gc_freeze else None
+        has_loaded = any(part is not None for part in (self.project, self.apart, self.routes))
+        self._garbage = GarbageService() if has_loaded and gateway.gc_freeze else None
         runs_automations = form.runs_automations and not form.is_worker and settings.automations.enabled
         self.automations = self._automations() if runs_automations else None
 

@@ -13,7 +13,7 @@ from duck_tx import report
 from duck_tx.errors import ApplicationError
 from duck_tx.process import count
 from duck_tx.process.control import Verb
-from duck_tx.serving import threads
+from duck_tx.proxy.picture import picture
 
 __all__ = ["verbs"]
 
@@ -28,8 +28,8 @@ class Subject(report.Subject, Protocol):
 def verbs(app: Subject) -> Mapping[str, Verb]:
     """The verbs of ``duckctl`` and of whoever else asks.
 
-    ``status`` is answered with the metadata, whether the port accepts, the workers, and the process beside them that
-    runs the automations; ``logs`` and ``workers`` as
+    ``status`` is answered with the metadata, whether the port accepts, how the servers of the routes are in the eyes
+    of who asks them, the workers, and the process beside them that runs the automations; ``logs`` and ``workers`` as
     :class:`duck_tx.process.logs.LogService` and :mod:`duck_tx.process.count` say; ``certificates`` and
     ``certificates.reload`` with what is served now; ``automations`` and its kin as
     :class:`duck_tx.automations.desk.Desk` says.
@@ -59,19 +59,20 @@ def verbs(app: Subject) -> Mapping[str, Verb]:
             app.tree.secure.certificates.reload()
         return _served(app)
 
-    def status(_: Mapping[str, Any]) -> dict[str, object]:
+    async def status(_: Mapping[str, Any]) -> dict[str, object]:
         workers = app.tree.workers
+        upstreams = await _upstreams(app)
         about = [] if workers is None else workers.describe()
         solo = None if app.tree.solo is None else app.tree.solo.describe()
         more = {"serving": app.tree.is_serving, "processes": about}
-        return {**report.metadata(app), **more, **({} if solo is None else {"automations": solo})}
+        return {**report.metadata(app), **upstreams, **more, **({} if solo is None else {"automations": solo})}
 
     def automations(verb: str, given: Mapping[str, Any]) -> object:
         return app.tree.ask_automations(verb, given)
 
     return {
         "status": status,
-        "workers": lambda given: count.answer(app.tree.workers, given, threads(app.settings)),
+        "workers": lambda given: count.answer(app.tree.workers, given, report.thread_count(app)),
         "logs": lambda given: app.tree.log.ask(given),
         "restart": restart,
         "certificates": certificates,
@@ -80,6 +81,16 @@ def verbs(app: Subject) -> Mapping[str, Verb]:
         **{f"automations.{verb}": partial(automations, verb) for verb in ("history", "run", "pause", "resume")},
         **dict.fromkeys(("stop", "quit", "exit", "bye"), stop),
     }
+
+
+async def _upstreams(app: Subject) -> dict[str, object]:
+    """How the servers of the routes are, as far as somebody knows."""
+    routes, workers = app.tree.serving.routes, app.tree.workers
+    if workers is None:
+        found = [] if routes is None else routes.describe()
+    else:
+        found = picture(await workers.poll("upstreams"))
+    return {"upstreams": found} if found else {}
 
 
 def _served(app: Subject) -> list[dict[str, object]]:

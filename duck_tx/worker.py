@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import (
     FileLogObserver,
@@ -37,18 +37,30 @@ from twisted.python.failure import Failure
 from duck_tx.errors import ApplicationError, SSLError
 from duck_tx.http.turns import Board, Turns
 from duck_tx.process.check import tell
+from duck_tx.process.exit import end_in_time
 from duck_tx.process.link import Beat, Idle, Leaving, Ready, Role, WorkerEnd, connect
 from duck_tx.process.sequence import Sequence
 from duck_tx.process.title import set_title
 from duck_tx.process.worker import LINK
 from duck_tx.serving import Form, Serving
 
-__all__ = ["NOT_FOR_WORKERS", "WorkerLife", "log_to_the_main_process", "main", "serve", "standard_input"]
+__all__ = [
+    "NOT_FOR_WORKERS",
+    "WorkerLife",
+    "log_to_the_main_process",
+    "main",
+    "serve",
+    "show_crashes",
+    "standard_input",
+]
 
 _log = Logger()
 
 _ORDERS = 1.0
 """Seconds to wait for what the main process says about a signal."""
+
+_LAST_THREADS = 1.0
+"""Seconds for threads that never end, where the grace is over."""
 
 _AFTER_GRACE = 2.0
 """Seconds beyond the grace for an end without the main process."""
@@ -85,6 +97,8 @@ class WorkerLife:
     :ivar status: that the process is to end with.
     :ivar grace: seconds to finish what is in flight.
     """
+
+    _deadline = 0.0
 
     def __init__(self, reactor: Any) -> None:
         self.end = WorkerEnd(self)
@@ -179,10 +193,16 @@ class WorkerLife:
         if self._is_leaving:
             return
         self._is_leaving = True
+        self._deadline = self._reactor.seconds() + self.grace
         if self._serving is not None:
             for name, port in self._serving.ports.items():
                 port.is_shared = name in shared
         self._services.stopService().addBoth(self._finish)
+
+    @property
+    def patience(self) -> float:
+        """Seconds for threads that outlast everything else; by then the main process would kill this one."""
+        return max(_LAST_THREADS, self._deadline - self._reactor.seconds())
 
     def reopen_logs(self) -> None:
         """Go on in new files."""
@@ -204,7 +224,11 @@ class WorkerLife:
             self._serving.secure.follow(kind, key, value)
 
     def ask(self, verb: str, given: Mapping[str, Any]) -> Awaitable[object]:
-        """What :class:`duck_tx.automations.desk.Desk` answers."""
+        """How the servers behind the proxy are (``upstreams``); else what :class:`duck_tx.automations.desk.Desk`
+        answers."""
+        if verb == "upstreams":
+            routes = None if self._serving is None else self._serving.routes
+            return succeed([] if routes is None else routes.describe())
         automations = None if self._serving is None else self._serving.automations
         if automations is None:
             raise ApplicationError("the automations are not up yet.")
@@ -314,11 +338,20 @@ def _take_signals(reactor: Any, life: WorkerLife) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, *NOT_FOR_WORKERS})
 
 
+def show_crashes() -> None:
+    """Have a crash write where each thread was; so does SIGABRT, by which the main process ends a worker that does not
+    answer."""
+    # It gives the thread that asks a small stack for signals, on which Python then takes all of that thread's: several
+    # that come at once overflow it, and what lies beside it in memory.
+    asking = threading.Thread(target=faulthandler.enable)
+    asking.start()
+    asking.join()
+
+
 def main() -> None:
     """The life of a new Python: :func:`serve`."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    # On SIGABRT too, by which the main process ends a worker that does not answer.
-    faulthandler.enable()
+    show_crashes()
     log_to_the_main_process()
     serve()
 
@@ -337,6 +370,7 @@ def serve() -> None:
     running: Any = reactor
     running.callWhenRunning(_take_signals, running, life)
     running.run()
+    end_in_time(life.status, life.patience)
     raise SystemExit(life.status)
 
 

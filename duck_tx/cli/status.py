@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def as_text(found: Mapping[str, Any], directory: Path, now: float, *, colour: bo
         *([("automations", _automations(found["automations"]))] if workers and found.get("automations") else []),
         *(("micro app", _microapp(each)) for each in found.get("microapps") or []),
         *(("upstream", _upstream(each)) for each in found.get("upstreams") or []),
-        ("threads", str(found.get("threads") or "none: on the reactor") + (" in each worker" if workers else "")),
+        ("threads", _threads(found.get("threads", 0)) + (" in each worker" if workers else "")),
         ("versions", ", ".join(f"{_NAMES.get(name, name)} {version}" for name, version in versions.items())),
         ("state in", str(directory)),
     ]
@@ -79,16 +79,40 @@ def as_text(found: Mapping[str, Any], directory: Path, now: float, *, colour: bo
     return "\n".join([painted(first, GREEN if serves else YELLOW, wanted=colour), *others, *below])
 
 
+def _threads(count: int | None) -> str:
+    """How many, or who answers without them."""
+    return "none: an event loop" if count is None else str(count or "none: on the reactor")
+
+
 def _microapp(app: Mapping[str, Any]) -> str:
     """Which one, and where."""
     return f"{app.get('name')} at {app.get('url')}{'' if app.get('up') else '; it is not up'}"
 
 
 def _upstream(server: Mapping[str, Any]) -> str:
-    """Which one, and how it is as far as the process that answers knows."""
-    state = server.get("state")
-    counts = f", {server.get('requests')} now, {server.get('answered')} answered, {server.get('failures')} failed"
-    return f"{server.get('url')} of {server.get('route')}" + (f": {state}{counts}" if state else "")
+    """Which one, and how it is as far as those know that ask it."""
+    where, state = f"{server.get('url')} of {server.get('route')}", server.get("state")
+    if not state:
+        return where
+    counts = f"{server.get('requests')} now, {server.get('answered')} answered, {server.get('failures')} failed"
+    if state != "mixed":
+        return f"{where}: {_state(server)}, {counts}"
+    seen: dict[str, list[str]] = {}
+    for each in server.get("workers") or []:
+        seen.setdefault(_state(each), []).append(str(each.get("number")))
+    common = sorted(seen.items(), key=lambda item: -len(item[1]))
+    states = [f"{its} in {_counted(numbers)}" for its, numbers in common]
+    return f"{where}: {'; '.join([*states, counts])}"
+
+
+def _counted(numbers: Sequence[str]) -> str:
+    """Which workers."""
+    return f"worker{'s' if numbers[1:] else ''} {', '.join(numbers)}"
+
+
+def _state(server: Mapping[str, Any]) -> str:
+    """What it is, and why."""
+    return f"{server.get('state')} ({server['why']})" if server.get("why") else str(server.get("state"))
 
 
 def _automations(process: Mapping[str, Any]) -> str:

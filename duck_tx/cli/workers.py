@@ -64,13 +64,17 @@ WORKERS = Command(
 def as_text(found: Mapping[str, Any], *, colour: bool) -> str:
     """What the server answers, for people."""
     if found["count"] is None:
-        threads = found["threads"]
-        calls = f"with {threads} gateway threads" if threads else "which calls the application on its reactor thread"
-        return f"no workers: the server is one process, {calls}."
+        return f"no workers: the server is one process, {_calls(found['threads'])}."
     lines = table(found["workers"], colour=colour)
     if staying(found["workers"]) != found["count"]:
         lines.append(f"{found['count']} are wanted.")
     return "\n".join(lines)
+
+
+def _calls(threads: int | None) -> str:
+    if threads is None:
+        return "which calls the application on an event loop"
+    return f"with {threads} gateway threads" if threads else "which does all on its reactor thread"
 
 
 def staying(workers: Sequence[Mapping[str, Any]]) -> int:

@@ -10,11 +10,18 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
-from duck_tx.garbage import spare_what_stays
 from duck_tx.gateway.aside import aside
 from duck_tx.gateway.both import Both, NotHere
 from duck_tx.gateway.call import Application
-from duck_tx.gateway.django import Calls, LoadedProject, allowed_hosts, close_connections, load, prepare
+from duck_tx.gateway.django import (
+    ASGIApplication,
+    Calls,
+    LoadedProject,
+    allowed_hosts,
+    close_connections,
+    load,
+    prepare,
+)
 from duck_tx.gateway.project import Project
 from duck_tx.gateway.threads import GatewayThreads
 from duck_tx.gateway.wsgi import WSGIResource
@@ -64,12 +71,14 @@ class GatewayService(Service):
     :ivar asgi: the ASGI application at work; ``None`` where there is none.
     :ivar joins: a stop waits for the threads.
     :ivar wrap: puts something around the WSGI application before it is served.
+    :ivar wrap_asgi: the same for the ASGI application; no project is known yet.
     :ivar loaded: called when all is loaded, before anything is served.
     :ivar failed: told why the project cannot be loaded, and the start goes on; by default that fails the start.
     """
 
     joins = True
     wrap: Callable[[Application], Application] | None = None
+    wrap_asgi: Callable[[ASGIApplication], ASGIApplication] | None = None
     loaded: Callable[[], object] = staticmethod(lambda: None)
     failed: Callable[[Exception], object] | None = None
 
@@ -103,7 +112,6 @@ class GatewayService(Service):
         self.threads: GatewayThreads | None = None
         self.project: LoadedProject | None = None
         self._resource: WSGIResource | None = None
-        self._unspare: Callable[[], None] | None = None
 
     async def startService(self) -> None:
         """Load the project; the reactor goes on meanwhile."""
@@ -120,8 +128,6 @@ class GatewayService(Service):
                 raise
             self.failed(error)
             return
-        if self._settings.gc_freeze and self._unspare is None:
-            self._unspare = spare_what_stays()
         self.project = project
         self.loaded()
         self._open(project)
@@ -167,9 +173,10 @@ class GatewayService(Service):
             self._reactor,
             self._settings,
             *project.asgi,
-            limits=WebSocketLimits(**{name: getattr(websocket, name) for name in WebSocketLimits.__slots__}),
+            limits=WebSocketLimits.of(websocket),
             is_allowed_host=allowed_hosts() if websocket.check_origin else None,
             close_connections=close_connections,
+            wrap=self.wrap_asgi,
         )
         await asgi.start()
         self.asgi = asgi
@@ -235,9 +242,6 @@ class GatewayService(Service):
         """Let the threads and the event loop finish what they have, and wait for them beside the reactor thread."""
         super().stopService()
         project, self.project = self.project, None
-        unspare, self._unspare = self._unspare, None
-        if unspare is not None:
-            unspare()
         resource, self._resource = self._resource, None
         if resource is not None:
             resource.stop()

@@ -55,12 +55,12 @@ def wanted(given: Mapping[str, Any], count: int) -> int:
     return number
 
 
-async def answer(workers: Resizable | None, given: Mapping[str, Any], threads: int) -> dict[str, object]:
+async def answer(workers: Resizable | None, given: Mapping[str, Any], threads: int | None) -> dict[str, object]:
     """Change the number of workers, if that is asked for, and tell about them.
 
     :param workers: those; ``None`` where the server is one process.
     :param given: as in :func:`wanted`.
-    :param threads: gateway threads of a process.
+    :param threads: gateway threads of a process; ``None`` for an event loop.
     :return: ``count``, how many are wanted (``None`` for one process); ``threads``; ``workers``, about each of them.
     :raises ApplicationError: if the number cannot be changed in this way.
     """

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-__all__ = ["exit_by", "exit_through", "exit_with"]
+from duck_tx.process.threads import PATIENCE, despite_threads
+
+__all__ = ["end_in_time", "exit_by", "exit_through", "exit_with"]
 
 
 def exit_with(status: int) -> None:
@@ -19,14 +21,24 @@ def exit_with(status: int) -> None:
     _last.act = partial(os._exit, status)
 
 
-def exit_by(number: signal.Signals) -> NoReturn:
+def end_in_time(status: int, patience: float = PATIENCE) -> None:
+    """Have the end of this process, with ``status``, not wait for threads that never end.
+
+    :param patience: seconds that they get.
+    """
+    despite_threads(partial(os._exit, status), patience)
+
+
+def exit_by(number: signal.Signals, patience: float = PATIENCE) -> NoReturn:
     """End this process by a signal, after all else that Python does at exit: so shells and supervisors tell a process
     that was asked to end from one that failed.
 
+    :param patience: seconds that threads get which never end.
     :raises SystemExit: with the status that a shell shows for it.
     """
     signal.signal(number, signal.SIG_DFL)
     _last.act = partial(os.kill, os.getpid(), number)
+    despite_threads(_last.act, patience)
     raise SystemExit(128 + number)
 
 

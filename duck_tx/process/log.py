@@ -36,6 +36,7 @@ def keep_zone(publisher: LogPublisher = globalLogPublisher) -> None:
 
     Observers of another kind, as for syslog, and those with a format of their own, are left as they are.
     """
+    zone()
     for each in publisher._observers:
         if isinstance(each, FileLogObserver) and getattr(each.formatEvent, "__module__", "") == _TEXT_FILE:
             each.formatEvent = as_text

@@ -16,7 +16,7 @@ from twisted.logger import ILogObserver, LogEvent, LogPublisher, globalLogPublis
 from zope.interface import implementer
 
 from duck_tx.errors import ApplicationError
-from duck_tx.process.log import as_text
+from duck_tx.process.log import as_text, keep_zone
 from duck_tx.process.ring import LINES, Ring
 
 __all__ = ["LogService"]
@@ -53,6 +53,8 @@ class LogService(Service):
         if not self._is_listening:
             self._is_listening = True
             self._publisher.addObserver(self)
+            # Those of ``twistd`` in a ``.tac`` file's process, which nobody has seen to.
+            keep_zone(self._publisher)
 
     def startService(self) -> None:
         """Listen, if that has not begun."""

@@ -12,7 +12,7 @@ from typing import Any
 from duck_tx.process.again import Again
 from duck_tx.process.signals import HELD
 
-__all__ = ["reexec", "within"]
+__all__ = ["reexec"]
 
 
 def reexec(
@@ -34,14 +34,6 @@ def reexec(
         signal.signal(number, late.setdefault)
     signal.pthread_sigmask(signal.SIG_BLOCK, kept)
     return partial(_reexec, again, dict(environ), tuple(descriptors), tuple(kept), late, holds)
-
-
-def within(seconds: float, act: Callable[[], object]) -> None:
-    """Do ``act`` after so many seconds, if this process still lives then: some threads never end, and Python waits for
-    them."""
-    timer = threading.Timer(seconds, act)
-    timer.daemon = True
-    timer.start()
 
 
 def _can_be_made(pidfile: str, os: Any = os) -> bool:

@@ -19,6 +19,7 @@ from duck_tx.process.check import tell
 from duck_tx.process.count import check_count, counted
 from duck_tx.process.link import Answer, Reload, ReopenLogs, Role, Settle
 from duck_tx.process.origin import Origins
+from duck_tx.process.poll import polled
 from duck_tx.process.preload import Preload
 from duck_tx.process.roll import HalfRestarted
 from duck_tx.process.slot import Slot
@@ -109,6 +110,10 @@ class WorkerService(Service):
         """What there is to know about each, in the order of their numbers; memory in bytes, age in seconds."""
         workers = sorted(self._workers(), key=lambda worker: (worker.number, -worker.age))
         return [worker.describe() for worker in workers]
+
+    def poll(self, verb: str) -> Deferred[dict[int, Any]]:
+        """What each that serves answers to a question, by its number; ``None`` from one that does not in time."""
+        return polled(self._reactor, [worker for worker in self._workers() if worker.state == "ready"], verb)
 
     def _workers(self) -> list[Worker]:
         placed = (worker for slot in self._slots.values() for worker in slot.workers())

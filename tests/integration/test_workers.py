@@ -10,7 +10,7 @@ import time
 from functools import partial
 
 from tests.integration.server import LAUNCHERS, serve, wait_until
-from tests.integration.workers_case import WorkersTestCase
+from tests.integration.workers_case import NOT_FOR_WORKERS, WorkersTestCase, send_together
 from tests.unit.spawning import lives
 
 
@@ -197,10 +197,8 @@ class DeathTests(WorkersTestCase):
         server = self.served()
         workers = self.pids(server)
         with self.load(server) as load:
-            for unwanted in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU):
-                # Not for them.
-                for pid in workers:
-                    os.kill(pid, unwanted)
+            # More at once than the small stack has room for that faulthandler brings along.
+            send_together(workers, *NOT_FOR_WORKERS)
             load.wait_for(100)
             self.assertEqual(self.pids(server), workers)
             for number in range(2):

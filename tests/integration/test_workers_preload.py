@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.integration.server import LAUNCHERS, Server, serve, wait_until
-from tests.integration.workers_case import APPLICATION, WorkersTestCase
+from tests.integration.workers_case import APPLICATION, NOT_FOR_WORKERS, WorkersTestCase, send_together
 from tests.unit.spawning import lives
 
 _NURSERY = re.compile(r"the nursery is ready, pid (\d+)")
@@ -53,6 +53,13 @@ class LifeTests(PreloadTestCase):
                 load.wait_for_answers_of(self.pids(server))
             self.assertEqual(load.lost, [])
             self.stop(server)
+
+    def test_signals_that_are_not_for_them_do_nothing(self) -> None:
+        server = self.served("--preload")
+        send_together([*self.pids(server), *self.nurseries(server)], *NOT_FOR_WORKERS)
+        self.assertEqual(server.get("/page").status, 200)
+        self.stop(server)
+        self.assertNotIn("ended by", server.log)
 
     def test_they_share_what_is_loaded(self) -> None:
         def memory(*options: str) -> int:

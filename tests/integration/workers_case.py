@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+from collections.abc import Sequence
 
 from tests.case import UnitTestCase
 from tests.integration.clients import ONE_BY_ONE
@@ -11,7 +13,7 @@ from tests.integration.load import Load
 from tests.integration.server import Server, wait_until
 from tests.unit.spawning import lives
 
-__all__ = ["APPLICATION", "WorkersTestCase"]
+__all__ = ["APPLICATION", "NOT_FOR_WORKERS", "WorkersTestCase", "send_together"]
 
 APPLICATION = """
 import os, sys, time
@@ -37,7 +39,20 @@ def application(environ, start_response):
     start_response("200 OK", headers)
     return [body]
 """
+NOT_FOR_WORKERS = (
+    signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD,
+)  # fmt: skip
+"""Signals that mean little to a worker: by SIGUSR1 it opens its access log anew, by SIGCHLD it looks for children."""
+
 _READY = re.compile(r"worker (\d+) is ready, pid (\d+)")
+
+
+def send_together(processes: Sequence[int], *numbers: signal.Signals) -> None:
+    """Send all of these to each process in one go, often enough for them to be on their way at the same time."""
+    for _ in range(200):
+        for number in numbers:
+            for pid in processes:
+                os.kill(pid, number)
 
 
 class WorkersTestCase(UnitTestCase):

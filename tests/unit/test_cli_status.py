@@ -38,6 +38,7 @@ class StatusTextTests(UnitTestCase):
     def test_what_there_is_none_of_is_said_too(self) -> None:
         lines = self.text(project=None, threads=0)
         self.assertEqual(lines[2:4], ["project   none", "threads   none: on the reactor"])
+        self.assertEqual(self.text(threads=None)[3], "threads   none: an event loop")
 
     def test_a_server_of_another_version_may_tell_less(self) -> None:
         lines = as_text({"pid": 1}, Path("/x"), 0, colour=False).splitlines()
@@ -61,6 +62,24 @@ class StatusTextTests(UnitTestCase):
                 "upstream  http://10.0.0.5:9000 of /api: out, 1 now, 7 answered, 3 failed",
                 "upstream  http://10.0.0.5:9000 of /api",
             ],
+        )
+        [line] = self.text(upstreams=[known | {"why": "the connection was refused"}])[3:4]
+        self.assertIn(" of /api: out (the connection was refused), 1 now, ", line)
+
+    def test_where_workers_see_a_server_differently_it_is_told_which(self) -> None:
+        why = "the connection was refused"
+        workers = [
+            {"number": 1, "state": "out", "why": why},
+            {"number": 2, "state": "up", "why": None},
+            {"number": 3, "state": "unknown"},
+            {"number": 4, "state": "up", "why": None},
+        ]
+        counts = {"requests": 1, "answered": 7, "failures": 3}
+        server = {"route": "/", "url": "unix:/a", "state": "mixed", "why": why, **counts, "workers": workers}
+        self.assertEqual(
+            self.text(upstreams=[server])[3],
+            "upstream  unix:/a of /: up in workers 2, 4; out (the connection was refused) in worker 1;"
+            " unknown in worker 3; 1 now, 7 answered, 3 failed",
         )
 
     def test_workers_are_below(self) -> None:

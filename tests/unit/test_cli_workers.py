@@ -72,6 +72,7 @@ class WorkersTextTests(UnitTestCase):
     def test_one_process_says_what_it_has_instead(self) -> None:
         for threads, text in (
             (10, "no workers: the server is one process, with 10 gateway threads."),
-            (0, "no workers: the server is one process, which calls the application on its reactor thread."),
+            (0, "no workers: the server is one process, which does all on its reactor thread."),
+            (None, "no workers: the server is one process, which calls the application on an event loop."),
         ):
             self.assertEqual(as_text({"count": None, "threads": threads, "workers": []}, colour=False), text)

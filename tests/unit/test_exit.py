@@ -56,3 +56,29 @@ class ExitTests(UnitTestCase):
             "try:\n    exit_by(signal.SIGINT)\nexcept SystemExit as end:\n    print(end.code, flush=True)\n"
         )
         self.assertEqual(ends(code), (-signal.SIGINT, "130\n"))
+
+    def test_threads_that_never_end_hold_up_neither_a_status_nor_a_signal(self) -> None:
+        from_here = "import signal, threading, time\nfrom duck_tx.process import exit\n"
+        stuck = "threading.Thread(target=time.sleep, args=(60,), name='stuck').start()\nprint('written')\n"
+        self.assertEqual(ends(f"{from_here}{stuck}exit.end_in_time(4, 0.1)"), (4, "written\n"))
+        pooled = "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor().submit(time.sleep, 60)\n"
+        self.assertEqual(
+            ends(f"{from_here}{pooled}print('written')\nexit.exit_by(signal.SIGTERM, 0.1)"),
+            (-signal.SIGTERM, "written\n"),
+        )
+
+    def test_what_a_program_does_after_that_has_all_its_time(self) -> None:
+        code = (
+            "import threading, time\nfrom duck_tx.process.exit import end_in_time\nend_in_time(4, 0)\n"
+            "threading.Thread(target=time.sleep, args=(0.2,)).start()\ntime.sleep(0.5)\nprint('done')\n"
+        )
+        self.assertEqual(ends(code), (0, "done\n"))
+
+    def test_threads_that_are_given_up_are_named(self) -> None:
+        code = (
+            "import sys, threading, time\nfrom twisted.logger import globalLogBeginner, textFileLogObserver\n"
+            "globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)])\n"
+            "from duck_tx.process.exit import end_in_time\nend_in_time(0, 0)\n"
+            "threading.Thread(target=time.sleep, args=(60,), name='mailer').start()\n"
+        )
+        self.assertIn("ending without waiting for threads that do not end: mailer\n", ends(code)[1])

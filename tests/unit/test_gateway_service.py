@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -32,16 +31,15 @@ class GatewayServiceTests(AsyncTestCase):
         self.directory = Path(self.mktemp()).absolute()
         self.directory.mkdir()
         self.addCleanup(setattr, sys, "path", sys.path[:])
-        self.addCleanup(gc.set_threshold, *gc.get_threshold())
 
-    def service(self, source: str, *, threads: int = 2, freeze: bool = False) -> GatewayService:
+    def service(self, source: str, *, threads: int = 2) -> GatewayService:
         name = f"served_{self.id().rpartition('.')[2]}"
         (self.directory / f"{name}.py").write_text(source)
         self.addCleanup(sys.modules.pop, name, None)
         project = Project("wsgi", str(self.directory), wsgi=f"{name}:application")
         service = GatewayService(
             self.reactor,
-            GatewaySettings(gc_freeze=freeze),
+            GatewaySettings(),
             lambda: (project, []),
             lambda *told: self.told.append(told),
             lambda: self.patience,
@@ -156,16 +154,6 @@ class GatewayServiceTests(AsyncTestCase):
         self.assertEqual(len(self.told), 1)
         await self.stop(service)
         self.assertIsNone(service.project)
-
-    async def test_what_was_loaded_is_spared_by_the_collector_until_the_stop(self) -> None:
-        before = gc.get_threshold()
-        service = self.service("application = print\n", freeze=True)
-        await self.start(service)
-        self.assertGreater(gc.get_freeze_count(), 10_000)
-        self.assertGreater(gc.get_threshold()[0], before[0])
-        self.assertGreater(gc.get_threshold()[2], before[2])
-        await self.stop(service)
-        self.assertEqual((gc.get_freeze_count(), gc.get_threshold()), (0, before))
 
     async def test_to_let_go_is_to_wait_for_the_old_threads_while_new_ones_serve(self) -> None:
         service = self.service("application = print\n")

@@ -14,6 +14,7 @@ from duck_tx import life
 from duck_tx.errors import PortError
 from duck_tx.life import Life
 from duck_tx.process.sequence import Sequence
+from duck_tx.process.threads import PATIENCE
 from tests.case import UnitTestCase
 from tests.unit.logged import logged_lines
 from tests.unit.reactor import HandedOver
@@ -59,11 +60,13 @@ class _Case(UnitTestCase):
         self.reactor = _Reactor()
         self.ended: list[str] = []
         self.statuses: list[int] = []
+        self.in_time: list[tuple[int, float]] = []
         self.patch(life, "exit_with", self.statuses.append)
+        self.patch(life, "end_in_time", lambda status, patience: self.in_time.append((status, patience)))
         self.patch(life, "log_to_console", lambda: None)
 
     def life(self, child: _Child | None = None, *, is_guest: bool = False) -> Life:
-        made = Life(self.reactor, is_guest=is_guest, ended=lambda: self.ended.append("ended"))
+        made = Life(self.reactor, is_guest=is_guest, ended=lambda: self.ended.append("ended"), grace=30)
         made.service = Sequence(made.failed)
         self.child = child or _Child()
         self.child.setServiceParent(made.service)
@@ -122,7 +125,7 @@ class HostTests(_Case):
             host.run()
         self.assertEqual((caught.exception.code, lines), (1, ["duck: taken"]))
         self.assertGreaterEqual(self.reactor.stops, 1)
-        self.assertEqual(self.statuses, [])
+        self.assertEqual((self.statuses, self.in_time), ([], [(1, PATIENCE)]))
 
     def test_what_nobody_has_foreseen_is_logged_with_its_traceback(self) -> None:
         host = self.life(_Child(lambda: fail(LookupError("lost"))))
@@ -132,7 +135,7 @@ class HostTests(_Case):
 
     def test_a_signal_that_only_the_reactor_knows_of_ends_the_process_too(self) -> None:
         signalled: list[signal.Signals] = []
-        self.patch(life, "exit_by", signalled.append)
+        self.patch(life, "exit_by", lambda number, patience: signalled.append(number))
         self.reactor._exitSignal = signal.SIGTERM
         self.life().run()
         self.assertEqual(signalled, [signal.SIGTERM])
@@ -202,6 +205,24 @@ class TwistdTests(_Case):
         self.assertEqual((lines, self.statuses, self.reactor.stops), (["duck: taken"], [1], 0))
         self.reactor.run()
         self.assertGreaterEqual(self.reactor.stops, 1)
+
+    def test_threads_that_outlast_a_stop_get_what_is_left_of_the_grace(self) -> None:
+        tree = self.life()
+        tree.start()
+        self.successResultOf(tree.stop(ends=True))
+        self.reactor.advance(12)
+        for call, args, kwargs in self.reactor.triggers["after"]["shutdown"]:
+            call(*args, **kwargs)
+        self.assertEqual(self.in_time, [(0, 18)])
+
+    def test_of_a_stop_at_once_they_get_little(self) -> None:
+        tree = self.life()
+        tree.start()
+        for _ in range(2):
+            tree.interrupted(signal.SIGINT, None)
+        for call, args, kwargs in self.reactor.triggers["after"]["shutdown"]:
+            call(*args, **kwargs)
+        self.assertEqual(self.in_time, [(0, PATIENCE)])
 
 
 class InterruptTests(_Case):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from threading import Thread
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger, LogPublisher
+from twisted.logger import Logger, LogPublisher, textFileLogObserver
 from twisted.python.failure import Failure
 
 from duck_tx.errors import ApplicationError
+from duck_tx.process.log import as_text
 from duck_tx.process.logs import LogService
 from tests.case import UnitTestCase
 from tests.unit.reactor import HandedOver
@@ -83,6 +85,14 @@ class KeepingTests(_Case):
         self.log.info("gone")
         found = self.successResultOf(Deferred.fromCoroutine(service.ask({})))
         self.assertEqual((found["last"], found["ended"]), (2, True))
+
+    def test_lines_elsewhere_are_of_one_zone_from_then_on(self) -> None:
+        elsewhere = textFileLogObserver(io.StringIO())
+        self.publisher.addObserver(elsewhere)
+        service = LogService(self.reactor, self.publisher)
+        service.privilegedStartService()
+        self.assertIs(elsewhere.formatEvent, as_text)
+        service.stopService()
 
     def test_one_that_never_started_can_be_stopped(self) -> None:
         LogService(self.reactor, self.publisher).stopService()

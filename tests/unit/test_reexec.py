@@ -12,7 +12,8 @@ _TURN = """
 import os, signal, socket, sys
 from duck_tx.process.again import Again
 from duck_tx.process.exit import exit_through
-from duck_tx.process.reexec import reexec, within
+from duck_tx.process.reexec import reexec
+from duck_tx.process.threads import despite_threads
 {before}
 next_life = [sys.executable, '-c', {code!r}]
 again = Again(tuple(next_life), {directory!r}, {pidfile!r}, tuple([*next_life, 'without']))
@@ -20,6 +21,12 @@ act = reexec(again, {{'LIFE': '2'}}, {descriptors}, holds={holds})
 exit_through(act)
 print('first', os.getpid(), flush=True)
 {after}
+"""
+
+_STUCK = """
+import threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+despite_threads(act, 0.1)
 """
 
 
@@ -77,10 +84,7 @@ class TurnTests(UnitTestCase):
             self.assertEqual((status, lines[1:]), (-number, ["on"]))
 
     def test_so_does_one_that_comes_while_threads_are_waited_for_that_never_end(self) -> None:
-        after = (
-            "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start(); within(0.1, act)\n"
-            "os.kill(os.getpid(), signal.SIGTERM)"
-        )
+        after = f"{_STUCK}\nos.kill(os.getpid(), signal.SIGTERM)"
         status, lines = _turns("print('second')", after=after, holds=True)
         self.assertEqual((status, lines[1:]), (128 + signal.SIGTERM, []))
 
@@ -89,14 +93,12 @@ class TurnTests(UnitTestCase):
         held = f"{int(signal.SIGINT)} {int(signal.SIGTERM)}"
         self.assertEqual(_turns(code, holds=True)[1][1:], [held])
         self.assertEqual(_turns(code)[1][1:], [""])
-        after = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start(); within(0.1, act)"
-        self.assertEqual(_turns(code, after=after, holds=True)[1][1:], [held])
+        self.assertEqual(_turns(code, after=_STUCK, holds=True)[1][1:], [held])
         ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
         self.assertEqual(_turns(code, before=ignored, holds=True)[1][1:], [str(int(signal.SIGTERM))])
 
     def test_threads_that_never_end_are_not_waited_for(self) -> None:
-        after = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start(); within(0.1, act)"
-        self.assertEqual(_turns("print('second')", after=after)[1][1:], ["second"])
+        self.assertEqual(_turns("print('second')", after=_STUCK)[1][1:], ["second"])
 
     def test_what_was_ignored_is_ignored(self) -> None:
         before = "[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGHUP)]"

@@ -10,7 +10,7 @@ import duck_tx
 from duck_tx.automations.automation import Automation
 from duck_tx.micro.spec import MicroSpec
 from duck_tx.process.solo import SoloService
-from duck_tx.report import banner, metadata, microapp_lines, ready_line
+from duck_tx.report import banner, metadata, microapp_lines, ready_line, warning_lines
 from duck_tx.settings import Settings, override
 from duck_tx.tree import Tree
 from tests.case import UnitTestCase
@@ -64,10 +64,31 @@ class ReadyLineTests(UnitTestCase):
         one = {"upstreams": ["http://127.0.0.1:9000"]}
         routed = _Subject(gateway__wsgi=None, proxy__routes=[one, {"prefix": "/b", **one}])
         self.assertIn("ready: 2 routes to other servers at ", ready_line(routed))
+        for subject in (external, routed):
+            self.assertIn(" (on the reactor thread, ", ready_line(subject))
+            self.assertEqual(metadata(subject)["threads"], 0)
 
     def test_settings_stand_for_a_project_that_names_no_application(self) -> None:
         subject = _Subject(gateway__wsgi=None, gateway__django_settings="site.settings")
         self.assertIn("ready: site.settings at ", ready_line(subject))
+
+
+class WarningTests(UnitTestCase):
+    def test_a_wildcard_is_no_name(self) -> None:
+        [line] = warning_lines(_Subject())
+        self.assertEqual(line, "absolute URIs say localhost, as 0.0.0.0 is no name: give one with --domain")
+        self.assertEqual(warning_lines(_Subject(server__domain="site.example")), [])
+
+    def test_an_address_of_the_application_that_others_can_reach_is_named(self) -> None:
+        def lines(addr: str, **values: object) -> list[str]:
+            return warning_lines(_Subject(server__domain="site.example", gateway__addr=addr, **values))
+
+        for addr in ("0.0.0.0:8001", "192.0.2.7:8001", "[::]:8001", "[2001:db8::1]:8001"):
+            [line] = lines(addr)
+            self.assertIn(f"Django at {addr} can be reached from elsewhere", line)
+        for addr in ("127.0.0.1:8001", "127.0.0.9:8001", "[::1]:8001", "localhost:8001", "unix:/run/django.sock"):
+            self.assertEqual(lines(addr), [], addr)
+        self.assertEqual(lines("192.0.2.7:8001", gateway__external=True), [])
 
 
 class MetadataTests(UnitTestCase):
@@ -99,13 +120,24 @@ class MetadataTests(UnitTestCase):
             },
         )
 
+    def test_it_names_the_application_that_asgi_alone_calls(self) -> None:
+        alone = metadata(_Subject(gateway__wsgi=None, gateway__asgi="site.asgi:application"))
+        self.assertEqual((alone["project"], alone["threads"]), ("site.asgi:application", None))
+        everything = metadata(_Subject(gateway__asgi_only=True, gateway__asgi="site.asgi:application"))
+        self.assertEqual((everything["project"], everything["threads"]), ("site.asgi:application", None))
+        both = metadata(_Subject(gateway__asgi="site.asgi:application"))
+        self.assertEqual((both["project"], both["threads"]), ("site.wsgi:application", 10))
+
+    def test_it_tells_where_somebody_else_has_the_application(self) -> None:
+        found = metadata(_Subject(gateway__addr="127.0.0.1:8001", gateway__external=True))
+        self.assertEqual(found["project"], "the application at 127.0.0.1:8001")
+
     def test_it_tells_of_the_servers_of_routes(self) -> None:
         route = {"prefix": "/api", "upstreams": ["http://127.0.0.1:9000"]}
-        server = {"route": "/api", "url": "http://127.0.0.1:9000"}
-        here = server | {"state": "up", "requests": 0, "answered": 0, "failures": 0}
-        self.assertEqual(metadata(_Subject(proxy__routes=[route]))["upstreams"], [here])
-        subject = _Subject(proxy__routes=[route], server__force_worker_processes=True)
-        self.assertEqual(metadata(subject)["upstreams"], [server])
+        for several in (False, True):
+            subject = _Subject(proxy__routes=[route], server__force_worker_processes=several)
+            # How they are would be out of date in a file.
+            self.assertEqual(metadata(subject)["upstreams"], [{"route": "/api", "url": "http://127.0.0.1:9000"}])
 
     def test_it_tells_which_process_runs_the_automations(self) -> None:
         subject = _Subject()

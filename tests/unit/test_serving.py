@@ -35,13 +35,15 @@ class ServingTests(UnitTestCase):
 
     def test_what_is_needed_first_starts_first(self) -> None:
         names = [name for name, _ in self.serving(https__enabled=True, https__force=True).services()]
-        self.assertEqual(names, ["access log", "django", "automations", "certificates", "server", "force-https"])
+        self.assertEqual(
+            names, ["access log", "django", "garbage collector", "automations", "certificates", "server", "force-https"]
+        )
 
     def test_routes_are_there_before_the_server_listens(self) -> None:
         route = {"prefix": "/api", "upstreams": ["http://127.0.0.1:9000"]}
         serving = self.serving(proxy__routes=[route])
         names = [name for name, _ in serving.services()]
-        self.assertEqual(names, ["access log", "django", "automations", "routes", "server"])
+        self.assertEqual(names, ["access log", "django", "garbage collector", "automations", "routes", "server"])
         router = serving.site.resource
         assert isinstance(router, Router)
         self.assertEqual(list(router.mounts), [b"/api/"])
@@ -96,8 +98,12 @@ class ServingTests(UnitTestCase):
 
     def test_a_process_for_automations_serves_nothing(self) -> None:
         serving = self.serving(Form(serves=False), https__enabled=True, https__force=True)
-        self.assertEqual([name for name, _ in serving.services()], ["django", "automations"])
+        self.assertEqual([name for name, _ in serving.services()], ["django", "garbage collector", "automations"])
         self.assertEqual(serving.gateway._size, 0)
+
+    def test_the_garbage_collector_can_be_left_alone(self) -> None:
+        names = [name for name, _ in self.serving(gateway__gc_freeze=False).services()]
+        self.assertEqual(names, ["access log", "django", "automations", "server"])
 
     def test_automations_run_where_that_is_wanted(self) -> None:
         self.assertIsNotNone(self.serving().automations)

@@ -66,7 +66,17 @@ class OrderTests(_Case):
     def test_what_is_opened_first_is_closed_last(self) -> None:
         self.assertEqual(
             self.names(self.tree()),
-            ["checks", "signals", "access log", "django", "automations", "server", "metadata", "hooks"],
+            [
+                "checks",
+                "signals",
+                "access log",
+                "django",
+                "garbage collector",
+                "automations",
+                "server",
+                "metadata",
+                "hooks",
+            ],
         )
 
     def test_checks_can_be_skipped(self) -> None:

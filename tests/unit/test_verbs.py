@@ -61,6 +61,31 @@ class VerbsTests(UnitTestCase):
         self.patch(self.app.tree, "solo", SimpleNamespace(describe=lambda: about))
         self.assertEqual(self.ask("status")["automations"], about)
 
+    def test_the_status_tells_how_the_servers_of_routes_are(self) -> None:
+        self.assertNotIn("upstreams", self.ask("status"))
+        server = {
+            "route": "/",
+            "url": "http://a",
+            "state": "up",
+            "why": None,
+            "requests": 0,
+            "answered": 1,
+            "failures": 0,
+        }
+        self.patch(self.app.tree.serving, "routes", SimpleNamespace(describe=lambda: [server]))
+        self.assertEqual(self.ask("status")["upstreams"], [server])
+
+    def test_workers_tell_how_they_see_the_servers(self) -> None:
+        server = {"route": "/", "url": "http://a"}
+        self.patch(self.app.tree.serving, "routes", SimpleNamespace(describe=lambda: [server | {"state": "up"}]))
+        told: dict[int, Any] = {}
+        workers = SimpleNamespace(describe=list, count=1, is_serving=True, poll=lambda verb: succeed(told))
+        self.patch(self.app.tree, "workers", workers)
+        self.assertEqual(self.ask("status")["upstreams"], [server])
+        told[1] = [server | {"state": "out"}]
+        [found] = self.ask("status")["upstreams"]
+        self.assertEqual((found["state"], [each["number"] for each in found["workers"]]), ("out", [1]))
+
     def test_one_process_has_threads_and_no_workers(self) -> None:
         self.assertEqual(self.ask("workers"), {"count": None, "threads": 3, "workers": []})
         failure = self.failureResultOf(self.asked("workers", {"by": 1}), ApplicationError)

@@ -154,6 +154,19 @@ class WorkerLifeTests(UnitTestCase):
         self.turn()
         self.assertEqual((self.life.status, self.reactor.hasStopped), (0, True))
 
+    def test_it_tells_how_the_servers_behind_it_are(self) -> None:
+        self.assertEqual(self.upstreams(), [])
+        self.begin(proxy__routes=[{"prefix": "/api", "upstreams": ["http://127.0.0.1:9000"]}])
+        [server] = self.upstreams()
+        self.assertEqual((server["route"], server["url"], server["state"]), ("/api", "http://127.0.0.1:9000", "up"))
+
+    def test_where_there_are_none_it_tells_of_none(self) -> None:
+        self.begin()
+        self.assertEqual(self.upstreams(), [])
+
+    def upstreams(self) -> Any:
+        return self.successResultOf(Deferred.fromCoroutine(settled(self.life.ask("upstreams", {}))))
+
     def test_a_worker_has_no_automations_to_be_asked_about(self) -> None:
         self.assertRaises(ApplicationError, self.life.ask, "list", {})
         self.begin()
