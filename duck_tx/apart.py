@@ -5,38 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet import unix
 from twisted.web.resource import IResource
 
 from duck_tx.gateway.service import GatewayService
+from duck_tx.house import House
 from duck_tx.http.forwarded import Trusted
 from duck_tx.http.nothing import NothingHere
 from duck_tx.http.service import Listener, ServerService
 from duck_tx.http.site import Site
 from duck_tx.process.endpoint import Endpoint, endpoints
-from duck_tx.process.inherited import Sockets
 from duck_tx.proxy.backend import Backend
 from duck_tx.proxy.remote import RemoteResource
-from duck_tx.settings import Settings
 from duck_tx.settings.sections.bounds import DAY
 
-__all__ = ["Apart", "House"]
-
-
-class House(Protocol):
-    """The process that serves, as far as it is known here."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def reactor(self) -> Any: ...
-    @property
-    def sockets(self) -> Sockets: ...
-    @property
-    def is_worker(self) -> bool: ...
-    def make_site(self, resource: IResource, *, logs: bool) -> Site: ...
+__all__ = ["Apart"]
 
 
 class Apart:
@@ -73,6 +58,25 @@ class Apart:
         return self.backend.resource
 
 
+class _Port(ServerService):
+    """Its stop comes after that of the public port, and has what is left of one grace.
+
+    :param patience: how many seconds that is.
+    """
+
+    def __init__(self, *arguments: Any, patience: Callable[[], float], **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._patience = patience
+
+    async def stopService(self) -> None:
+        grace = self._grace
+        self._grace = min(grace, self._patience())
+        try:
+            await super().stopService()
+        finally:
+            self._grace = grace
+
+
 def _site(house: House, endpoint: Endpoint) -> Site:
     """The site whose only client is this server: it bounds and logs what comes in, so here nothing of that is done."""
     site = house.make_site(NothingHere(), logs=False)
@@ -104,7 +108,7 @@ def _own(endpoint: Endpoint) -> list[str]:
 def _port(house: House, endpoint: Endpoint, site: Site) -> ServerService:
     server = house.settings.server
     is_here = not house.is_worker and "backend" not in house.sockets
-    return ServerService(
+    return _Port(
         house.reactor,
         site,
         house.sockets.binding("backend", endpoint.bind),
@@ -114,4 +118,5 @@ def _port(house: House, endpoint: Endpoint, site: Site) -> ServerService:
         listener=Listener(site, unix.Server) if endpoint.is_unix else None,
         is_shared="backend" in house.sockets,
         file=Path(endpoint.addr) if endpoint.is_unix and is_here else None,
+        patience=house.patience,
     )

@@ -51,8 +51,8 @@ class AnswerReader:
     """
 
     __slots__ = (
-        "_chunks", "_content", "_fed", "_fields", "_limits", "_llhttp", "_reason", "_section", "complete", "keep_alive",
-        "surplus", "trailers",
+        "_chunks", "_content", "_fed", "_fields", "_is_read", "_limits", "_llhttp", "_reason", "_section", "complete",
+        "keep_alive", "surplus", "trailers",
     )  # fmt: skip
 
     def __init__(self, limits: UpstreamLimits) -> None:
@@ -62,6 +62,7 @@ class AnswerReader:
         self._reason = b""
         self._chunks: list[bytes] | None = None
         self._fed = self._content = self._section = 0
+        self._is_read = False
         self.keep_alive = False
         self.complete = False
         self.surplus = False
@@ -79,13 +80,15 @@ class AnswerReader:
         fields: list[tuple[bytes, bytes]] = []
         self._fields = fields
         self._reason = b""
+        self._is_read = False
         llhttp = self._llhttp
         try:
             llhttp.feed_data(head)
         except HttpParserUpgrade:
             self.keep_alive = False
         except HttpParserError as error:
-            if llhttp.get_status_code() != 101:
+            # It stops behind a 101 that names no protocol, too.
+            if llhttp.get_status_code() != 101 or not self._is_read:
                 raise BadAnswer(f"the head of its response is malformed ({error})") from None
         if len(fields) > self._limits.max_fields:
             raise BadAnswer("its response has too many header fields")
@@ -138,6 +141,9 @@ class AnswerReader:
         self._fed += len(data)
         try:
             self._llhttp.feed_data(data)
+        except HttpParserUpgrade:
+            # Only in a head, so this is one behind the end.
+            self.surplus = True
         except HttpParserError as error:
             cause = error.__context__
             if isinstance(cause, BadAnswer):
@@ -176,6 +182,7 @@ class AnswerReader:
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._is_read = True
         if not self.complete:
             self.keep_alive = self._llhttp.should_keep_alive()
 

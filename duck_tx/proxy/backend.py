@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
@@ -28,6 +29,7 @@ _log = Logger()
 _AGAIN = 0.1
 _ONE_TRY = 5.0
 _EVERY = 5.0
+_AS_MANY_AS_COME = 100_000
 _LONGER = 5.0
 """Seconds beyond the time that the application has for a response: it is the one to say that this is over."""
 
@@ -71,6 +73,8 @@ class Backend(Service):
             # What Django streams may be silent, as it may where no address is between.
             idle_timeout=DAY,
             tunnel_timeout=DAY,
+            # Each WebSocket has one; how many there may be is for the public port to say.
+            max_connections=_AS_MANY_AS_COME,
             eject_failures=0,
         )
         self._routed = Routed(settings, reactor)
@@ -123,6 +127,7 @@ class Backend(Service):
 
     async def _wait(self) -> None:
         until = self._reactor.seconds() + self._wait_time
+        why = "nothing came back"
         while True:
             left = until - self._reactor.seconds()
             try:
@@ -130,13 +135,18 @@ class Backend(Service):
                     max(_AGAIN, min(left, _ONE_TRY)), self._reactor
                 )
             except Exception as error:
+                if not isinstance(error, (ConnectingCancelledError, TimeoutError)):
+                    # Those say no more than that this try was the last, or too short.
+                    why = " ".join(str(error).split()) or type(error).__name__
                 if self._reactor.seconds() >= until:
                     raise ApplicationError(
-                        f"Django at {self.address} has not answered within {self._wait_time:g} s"
-                        f" ({' '.join(str(error).split()) or type(error).__name__}): see that it runs there, or give it"
-                        " longer with gateway.wait_time."
+                        f"Django at {self.address} has not answered within {self._wait_time:g} s ({why}): see that it"
+                        " runs there, or give it longer with gateway.wait_time."
                     ) from error
                 await deferLater(self._reactor, _AGAIN)
+                if not self.running:
+                    # Stopped on the way up, which may have looked as if it could not be reached.
+                    raise CancelledError from error
             else:
                 self.is_up = True
                 return

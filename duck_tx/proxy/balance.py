@@ -17,6 +17,9 @@ from duck_tx.proxy.server import Server
 __all__ = ["Balancer", "Hashed", "LeastInFlight", "RoundRobin", "Way", "by_address", "by_cookie", "way_of"]
 
 _HASHES = float(2**64)
+_LONGEST_KEY = 64
+"""Bytes that a hash may be keyed with."""
+
 _COOKIE = "hash-cookie:"
 
 
@@ -76,7 +79,6 @@ class Hashed:
 
     def __init__(self, key: Callable[[Request], bytes]) -> None:
         self._key = key
-        self._drawn: dict[Server, object] = {}
 
     def choose(self, servers: Sequence[Server], request: Request, now: float) -> Server:
         return self.holder(self._key(request), servers, now)
@@ -88,7 +90,9 @@ class Hashed:
 
 def _draw(name: bytes, key: bytes, share: float) -> float:
     """A number that grows with the share, and depends on nothing but the two names beside it."""
-    drawn = int.from_bytes(blake2b(key, digest_size=8, key=name[:64]).digest(), "big")
+    if len(name) > _LONGEST_KEY:
+        name = blake2b(name).digest()
+    drawn = int.from_bytes(blake2b(key, digest_size=8, key=name).digest(), "big")
     # Between 0 and 1, without either of them.
     return -share / log((drawn + 0.5) / (_HASHES + 1.0))
 
@@ -128,8 +132,8 @@ def way_of(name: str) -> Way:
 class Balancer:
     """Chooses among the servers of a route.
 
-    A server that failed in a row is not asked while there is another; one that is down by its health check is not asked
-    at all.
+    A server that failed in a row is not asked while there is another that does better; one that is down by its health
+    check is not asked at all.
 
     :ivar servers: all of them.
 
@@ -153,9 +157,15 @@ class Balancer:
         """
         now = self._seconds()
         left = [server for server in self.servers if not server.is_down and server not in tried]
+        if not left:
+            return None
         if len(left) > 1:
-            left = [server for server in left if server.is_in(now)] or left
+            there = [server for server in left if server.is_in(now)]
+            # Where the last one fails too, the others may well be back.
+            if len(there) > 1 or (there and not there[0].is_failing):
+                left = there
             left = [server for server in left if not server.is_full] or left
-        if len(left) > 1:
-            return self._way.choose(left, request, now)
-        return left[0] if left else None
+        chosen = self._way.choose(left, request, now) if len(left) > 1 else left[0]
+        if chosen.is_suspect:
+            chosen.tried(now)
+        return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
@@ -51,12 +52,17 @@ class UpstreamConnection(Reading):
 
     def _made(self) -> None:
         transport = self.transport
-        self.pool.watch(transport)
+        below = _socket_of(transport)
+        if below is not None:
+            self.pool.watch(below)
         if isinstance(transport, Connection):
             # Past the protocol that the endpoint has put between.
             transport.protocol = self
             self.outlet = _SocketOutlet(self, transport, self.pool.clock)
         else:
+            if below is not None:
+                # Otherwise the second of two small pieces would wait until the server has acknowledged the first.
+                below.setTcpNoDelay(True)
             self.outlet = TransportOutlet(self, transport, self.pool.clock)
         asker = self._asking
         if self.state != State.CONNECTING or asker is None:
@@ -74,10 +80,11 @@ class UpstreamConnection(Reading):
     @property
     def is_alive(self) -> bool:
         """Whether the server has not closed the connection, as far as the system knows at this moment."""
-        if not isinstance(self.transport, Connection):
+        below = _socket_of(self.transport)
+        if below is None:
             return True
         try:
-            self.transport.getHandle().recv(1, _PEEK)
+            below.getHandle().recv(1, _PEEK)
         except BlockingIOError:
             return True
         except OSError:
@@ -156,7 +163,9 @@ class UpstreamConnection(Reading):
         self.state = State.CLOSED
         self.asker = None
         self.deadline = self._seconds() + _CLOSING
-        self.transport.loseConnection()
+        self.pool.forget(self)
+        # By the outlet: with a producer registered, TLS would wait for more.
+        self.outlet.close()
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -165,6 +174,8 @@ class UpstreamConnection(Reading):
         self.deadline = NEVER
         if state == State.CLOSED:
             return
+        # The system says only in a later turn that it is gone.
+        self.pool.forget(self)
         if self.transport is not None:
             self.transport.abortConnection()
         else:
@@ -203,6 +214,9 @@ class UpstreamConnection(Reading):
             self._lose(not_connected(reason))
         else:
             self._end(reason)
+        # What is gone cannot be cut as well, which fails with TLS.
+        self.state = State.CLOSED
+        self.deadline = NEVER
         outlet: Outlet | None = self.__dict__.get("outlet")
         if outlet is not None:
             outlet.stop()
@@ -260,6 +274,12 @@ class UpstreamConnection(Reading):
     def producer_failed(self, reason: Failure) -> None:
         """Nothing is registered with the outlet."""
         _log.failure("a producer failed", failure=reason)
+
+
+def _socket_of(transport: Any) -> Connection | None:
+    """The connection that TLS goes over, or the one itself; ``None`` for what is no socket."""
+    below = transport if isinstance(transport, Connection) else getattr(transport, "transport", None)
+    return below if isinstance(below, Connection) else None
 
 
 class _SocketOutlet(SocketOutlet):

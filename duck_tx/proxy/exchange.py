@@ -14,10 +14,11 @@ from duck_tx.proxy.answer import AnswerHead, BadAnswer
 from duck_tx.proxy.attempt import Attempt
 from duck_tx.proxy.forward import Forwarded, framing, host_of, request_line
 from duck_tx.proxy.passage import Passage, Switch
-from duck_tx.proxy.respond import interim_fields, response_head
+from duck_tx.proxy.respond import interim_fields, is_events, response_head
 from duck_tx.proxy.rewrite import View
 from duck_tx.proxy.trouble import Trouble
 from duck_tx.proxy.upload import Upload
+from duck_tx.proxy.websocket import WebSocketPassage
 
 if TYPE_CHECKING:
     from duck_tx.http.request import Request
@@ -45,7 +46,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_asked", "_connection", "_fields", "_is_begun", "_is_over", "_is_produced", "_server", "_switch", "_timer",
+        "_connection", "_fields", "_is_begun", "_is_endless", "_is_over", "_server", "_switch", "_timer",
         "_tried", "_upload", "_was_kept", "_wrote", "request", "resource",
     )  # fmt: skip
 
@@ -59,8 +60,7 @@ class Exchange:
         self._connection: UpstreamConnection | None = None
         self._upload: Upload | None = None
         self._timer: IDelayedCall | None = None
-        self._asked = 0.0
-        self._was_kept = self._wrote = self._is_begun = self._is_over = self._is_produced = False
+        self._was_kept = self._wrote = self._is_begun = self._is_endless = self._is_over = False
 
     # The way there.
 
@@ -70,19 +70,22 @@ class Exchange:
         request.when_lost(self._client_left)
         if self._switch is None and (request.arriving is not None or request.body_size):
             self._upload = Upload(self, request)
-        if not self._try(fresh=False):
+        if not self._try():
+            _log.warn("no server is left to ask; {asked}: answered with 503", asked=request.asked)
             self._refuse(Trouble("no server is left to ask", 503))
 
-    def _try(self, *, fresh: bool) -> bool:
-        """Ask a server; false if there is none left."""
-        server = self.resource.choose(self.request, self._tried)
+    def _try(self, again: Server | None = None) -> bool:
+        """Ask a server; false if there is none left.
+
+        :param again: this one, on a new connection.
+        """
+        server = self.resource.choose(self.request, self._tried) if again is None else again
         self._server = server
         self._was_kept = self._wrote = False
         if server is None:
             return False
         server.in_flight += 1
-        self._asked = server.pool.seconds()
-        connection = None if fresh else server.pool.take(check=self.request.method != b"GET")
+        connection = None if again else server.pool.take(check=self.request.method != b"GET")
         if connection is None:
             server.pool.connect(self)
         else:
@@ -167,7 +170,7 @@ class Exchange:
             connection.abort()
             self.troubled(Trouble(str(bad)))
             return
-        server.succeeded(server.pool.seconds() - self._asked, code)
+        server.succeeded(code, whole=whole)
         if whole:
             self._release()
             self._is_over = True
@@ -177,8 +180,9 @@ class Exchange:
         request.begin(line, code, block)
         request.write(body)
         if not self._is_over:
-            self._is_produced = True
             request.registerProducer(self, True)
+            if head.length is None and is_events(head.fields):
+                self._await_farewell()
 
     def _view(self) -> View:
         server, route = self._server, self.resource.route
@@ -192,7 +196,9 @@ class Exchange:
 
     def ended(self, trailers: Fields) -> None:
         """The response is whole."""
-        request = self.request
+        request, server = self.request, self._server
+        assert server is not None
+        server.finished(request.code)
         self._release()
         self._is_over = True
         if trailers:
@@ -207,10 +213,10 @@ class Exchange:
         if switch is None or why:
             connection.fail(Trouble(why))
             return
-        server.succeeded(server.pool.seconds() - self._asked)
+        server.succeeded()
         self._is_over = True
         self._server = self._connection = None
-        passage = Passage(server, connection)
+        passage = (WebSocketPassage if switch.is_websocket else Passage)(server, connection)
         passage.begin(self.request.tunnel(switch.fields(head), passage), rest)
 
     # Pace.
@@ -230,8 +236,28 @@ class Exchange:
 
     # The end.
 
+    def _await_farewell(self) -> None:
+        """Nothing but a stop of this server ends a stream of events, and whoever reads it comes again."""
+        self._is_endless = True
+        site = self.request.site
+        site.farewells.add(self._say_farewell)
+        if site.draining:
+            # All others have been told before it began.
+            self._say_farewell()
+
+    def _say_farewell(self) -> None:
+        if not self._is_over:
+            self._drop_upload()
+            self._let_go()
+            self.request.finish()
+
+    def _expect_no_farewell(self) -> None:
+        if self._is_endless:
+            self.request.site.farewells.discard(self._say_farewell)
+
     def _release(self) -> None:
         """The response is whole: give the connection back, unless the request is not."""
+        self._expect_no_farewell()
         server, self._server = self._server, None
         connection, self._connection = self._connection, None
         upload, self._upload = self._upload, None
@@ -250,6 +276,7 @@ class Exchange:
         if self._is_over:
             return
         self._is_over = True
+        self._expect_no_farewell()
         self._stop_timer()
         server, self._server = self._server, None
         connection, self._connection = self._connection, None
@@ -259,6 +286,7 @@ class Exchange:
         elif server is not None:
             server.pool.withdraw(self)
         if server is not None:
+            server.given_up()
             server.in_flight -= 1
 
     def troubled(self, trouble: Trouble) -> None:
@@ -270,10 +298,15 @@ class Exchange:
         server.in_flight -= 1
         has_answered = connection is not None and connection.has_answered
         was_kept = self._was_kept and not has_answered and not trouble.timed_out
-        if not was_kept and not trouble.is_ours:
+        # An application may have nothing to say for long within a response.
+        is_silence = self._is_begun and trouble.timed_out
+        if trouble.is_ours:
+            server.given_up()
+        elif not was_kept and not is_silence:
             server.failed(trouble.why)
         if self._is_begun:
             self._is_over = True
+            self._expect_no_farewell()
             self._say(server, trouble, "the response was cut")
             self._drop_upload()
             self.request.cut()
@@ -289,7 +322,7 @@ class Exchange:
                     upload.rewind()
                 if not was_kept:
                     self._tried |= {server}
-                if self._try(fresh=was_kept):
+                if self._try(server if was_kept else None):
                     return
         self._say(server, trouble, f"answered with {trouble.status}")
         self._refuse(trouble)

@@ -208,9 +208,10 @@ def leaves(uri: bytes, prefix: bytes) -> bool:
     writing it that some servers decode first."""
     if _DOTS.search(uri) is None:
         return False
-    path = _SLASH.sub(b"/", _DOT.sub(b".", uri.partition(b"?")[0]))
+    # The prefix stands in the request as it does in the settings: what is written otherwise in it stays so.
+    path = _SLASH.sub(b"/", _DOT.sub(b".", uri.partition(b"?")[0][len(prefix) :]))
     depth = 0
-    for segment in path[len(prefix) :].split(b"/"):
+    for segment in path.split(b"/"):
         name = segment.partition(b";")[0]
         if name == b"..":
             depth -= 1

@@ -15,9 +15,13 @@ from twisted.web._newclient import ParseError
 
 from duck_tx.proxy.trouble import not_connected, why_lost
 
-__all__ = ["FALL", "HealthCheck", "Verdict"]
+__all__ = ["FALL", "HealthCheck", "TooLong", "Verdict"]
 
 _log = Logger()
+
+
+class TooLong(Exception):
+    """The head of an answer has no end."""
 
 
 class Checked(Protocol):
@@ -170,6 +174,8 @@ async def _awaited(answer: Awaitable[int]) -> int:
 
 def _words(error: Exception) -> str:
     """What an error says, in one line."""
+    if isinstance(error, TooLong):
+        return "the head of its answer is too long"
     # Twisted's client wraps so what it meets once it has a connection.
     reasons = getattr(error, "reasons", None)
     if not reasons:

@@ -45,6 +45,11 @@ class Switch:
             self._key = b64encode(urandom(16))
             self.lines += b"Sec-WebSocket-Key: %b\r\n" % self._key
 
+    @property
+    def is_websocket(self) -> bool:
+        """Whether frames of RFC 6455 follow."""
+        return self._protocol == b"websocket"
+
     def must_not_be(self, code: int) -> bool:
         """Whether this answer would mislead the client: to CONNECT, any success opens a tunnel."""
         return self._is_connect and 200 <= code < 300
@@ -69,7 +74,7 @@ class Switch:
 class Passage:
     """The client's end of a tunnel: hands on what comes from either side, at the pace of the other."""
 
-    __slots__ = ("_client_ended", "_connection", "_server", "_server_ended", "_timeout", "_tunnel")
+    __slots__ = ("_client_ended", "_connection", "_server", "_server_ended", "_taken", "_timeout", "_tunnel")
 
     def __init__(self, server: Server, connection: UpstreamConnection) -> None:
         self._server: Server | None = server
@@ -77,6 +82,7 @@ class Passage:
         self._tunnel: Tunnel | None = None
         self._timeout = connection.pool.limits.tunnel_timeout
         self._client_ended = self._server_ended = False
+        self._taken = 0
 
     def begin(self, tunnel: Tunnel, rest: bytes) -> None:
         """The client's tunnel is there; ``rest`` is what the server has sent already."""
@@ -114,6 +120,14 @@ class Passage:
         self._connection.resume()
 
     def expired(self) -> None:
+        tunnel = self._tunnel
+        if tunnel is not None and self._server_ended:
+            # A slow client may be far from the last that the server has said.
+            before, self._taken = self._taken, tunnel.taken
+            site = tunnel.request.site
+            if self._taken - before > site.limits.write_min_rate * _HALF:
+                tunnel.deadline = site.seconds() + _HALF
+                return
         self._cut()
 
     def going_away(self) -> None:
@@ -143,6 +157,7 @@ class Passage:
             self._server_ended = True
             self._heard()
             if self._tunnel is not None:
+                self._taken = self._tunnel.taken
                 self._tunnel.close()
 
     def server_lost(self) -> None:

@@ -9,13 +9,7 @@ from ipaddress import ip_address
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    UNIXClientEndpoint,
-    wrapClientTLS,
-)
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IAddress, IDelayedCall, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.tcp import Connection
@@ -26,6 +20,8 @@ from duck_tx.http.hub import Hub
 from duck_tx.proxy.asker import Asker
 from duck_tx.proxy.connection import UpstreamConnection
 from duck_tx.proxy.limits import UpstreamLimits
+from duck_tx.proxy.local import LocalEndpoint
+from duck_tx.proxy.named import NamedEndpoint
 from duck_tx.proxy.trouble import Trouble
 from duck_tx.proxy.upstream import Upstream
 
@@ -136,15 +132,12 @@ class Pool:
 
     # For connections.
 
-    def watch(self, transport: Any) -> None:
+    def watch(self, connection: Connection) -> None:
         """A connection is made: have the hub look after it, for which each event costs less than for the reactor."""
-        if self._hub is None:
-            return
-        below = transport if isinstance(transport, Connection) else getattr(transport, "transport", None)
-        if isinstance(below, Connection):
-            below.stopReading()
-            below.reactor = self._hub  # type: ignore[assignment]
-            below.startReading()
+        if self._hub is not None:
+            connection.stopReading()
+            connection.reactor = self._hub  # type: ignore[assignment]
+            connection.startReading()
 
     def keep(self, connection: UpstreamConnection, seconds: int | None) -> None:
         """The connection can be used again.
@@ -166,6 +159,11 @@ class Pool:
         connection.deadline = self.seconds() + kept_for
         self._kept.append(connection)
 
+    def forget(self, connection: UpstreamConnection) -> None:
+        """The connection is not to be used again."""
+        if connection in self._kept:
+            self._kept.remove(connection)
+
     def give_up(self, connection: UpstreamConnection) -> None:
         """Nobody waits for this connection any more, which is not made yet."""
         made = self._making.pop(connection, None)
@@ -178,8 +176,7 @@ class Pool:
         if connection not in self.connections:
             return
         self.connections.discard(connection)
-        if connection in self._kept:
-            self._kept.remove(connection)
+        self.forget(connection)
         if self._waiting and not self._stopped:
             asker = next(iter(self._waiting))
             del self._waiting[asker]
@@ -245,11 +242,11 @@ def _endpoint(reactor: Any, upstream: Upstream) -> IStreamClientEndpoint:
     second."""
     endpoint: IStreamClientEndpoint
     if upstream.scheme == "unix":
-        return UNIXClientEndpoint(reactor, upstream.path, timeout=_LONG)
+        return LocalEndpoint(reactor, upstream.path, timeout=_LONG)
     try:
         version = ip_address(upstream.host).version
     except ValueError:
-        return HostnameEndpoint(reactor, upstream.host, upstream.port, timeout=_LONG)
+        return NamedEndpoint(reactor, upstream.host, upstream.port, timeout=_LONG)
     kind = TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint
     endpoint = kind(reactor, upstream.host, upstream.port, timeout=_LONG)
     return endpoint

@@ -9,8 +9,8 @@ Who chooses among several of them, and who decides whether a request may be sent
   be sent again at all: its body, as far as it has been taken from the client, is still there.
 
 Of each :class:`Server` a request counts ``in_flight`` up and down, and tells how it went with ``succeeded`` (the head
-of a response is there) or ``failed`` (in words for the log); neither where the client was to blame, left, or where a
-kept connection had ended.
+of a response is there; ``finished`` when all of it is, if that is later), ``failed`` (in words for the log) or
+``given_up`` (the client left, or this process could not ask); none of these where a kept connection had ended.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ class ReverseProxy(LeafResource):
             # Settled before the fields are gone that they come from.
             request.origin  # noqa: B018
             request.upgrade  # noqa: B018
+            request.takes_trailers  # noqa: B018
             request.raw_headers = end_to_end(request.raw_headers)
         answer: bytes | int = self.target.render(request)
         return answer

@@ -16,7 +16,12 @@ from duck_tx.proxy.upstream import Upstream
 
 __all__ = ["View", "rewritten"]
 
-_ABSOLUTE = re.compile(rb"(?P<scheme>https?):(?://)(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.I | re.S)
+_ABSOLUTE = re.compile(
+    rb"(?:(?P<scheme>https?):)?//(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_ELSEWHERE = re.compile(rb"/\t*[/\\]")
+"""How a link begins that browsers take for one to another host."""
+
 _PATH = re.compile(rb"(?P<path>/(?!/)[^?#]*)(?P<rest>.*)", re.S)
 _PORTS = {b"http": b":80", b"https": b":443"}
 _LINKS = frozenset({b"location", b"content-location"})
@@ -51,18 +56,26 @@ class View(NamedTuple):
         found = _ABSOLUTE.fullmatch(value)
         if found is None:
             found = _PATH.fullmatch(value)
-            return value if found is None else self.path(found["path"]) + found["rest"]
-        scheme, authority = found["scheme"].lower(), found["authority"]
-        plain = authority.lower().removesuffix(_PORTS[scheme])
+            return value if found is None else self._local(found["path"]) + found["rest"]
         path = self.path(found["path"] or b"/") if found["path"] or self.moves_paths else b""
-        upstream = self.upstream
+        upstream, origin = self.upstream, self.origin
+        said, authority = found["scheme"], found["authority"]
+        asked = origin.scheme.encode("ascii")
+        # Without one, a link has the scheme of the page that it is on.
+        scheme = asked if said is None else said.lower()
+        if _plain(authority, scheme) == _plain(origin.host, scheme):
+            return value[: found.start("path")] + path + found["rest"]
         own = b"https" if upstream.scheme == "https" else b"http"
-        if plain == self.origin.host.lower().removesuffix(_PORTS[scheme]):
-            return b"%b://%b%b%b" % (found["scheme"], authority, path, found["rest"])
-        hosts = {upstream.authority.lower(), self.host.lower().removesuffix(_PORTS[own])}
-        if scheme == own and plain in hosts and self.origin.host:
-            return b"%b://%b%b%b" % (self.origin.scheme.encode("ascii"), self.origin.host, path, found["rest"])
+        hosts = {upstream.authority.lower(), _plain(self.host, own)}
+        if (said is None or scheme == own) and _plain(authority, own) in hosts and origin.host:
+            return b"%b//%b%b%b" % (b"" if said is None else asked + b":", origin.host, path, found["rest"])
         return value
+
+    def _local(self, path: bytes) -> bytes:
+        """A path, as a link that stays on this host: without the server's base path, one could begin with two slashes
+        (RFC 3986 4.2)."""
+        moved = self.path(path)
+        return b"/." + moved if moved != path and _ELSEWHERE.match(moved) else moved
 
     def cookie(self, value: bytes) -> bytes:
         """The value of ``Set-Cookie`` for the client."""
@@ -70,8 +83,19 @@ class View(NamedTuple):
         for number, attribute in enumerate(attributes):
             name, equals, path = attribute.partition(b"=")
             if equals and name.strip(b" \t").lower() == b"path" and path.strip(b" \t")[:1] == b"/":
-                attributes[number] = name + equals + self.path(path.strip(b" \t"))
+                attributes[number] = name + equals + self._cookie_path(path.strip(b" \t"))
         return b";".join([pair, *attributes])
+
+    def _cookie_path(self, path: bytes) -> bytes:
+        """A cookie for all paths of the server is for all of the route: also for its prefix without the slash, which a
+        path with one does not match (RFC 6265 5.1.4)."""
+        moved = self.path(path)
+        return moved[:-1] if moved == self.route.prefix and self.route.strip and moved != b"/" else moved
+
+
+def _plain(authority: bytes, scheme: bytes) -> bytes:
+    """A host without the port that its scheme has anyway."""
+    return authority.lower().removesuffix(_PORTS[scheme])
 
 
 def rewritten(fields: Fields, view: View) -> Fields:

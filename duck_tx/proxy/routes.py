@@ -48,12 +48,13 @@ class Routes(Service):
         return next((each.resource for each in self.routed if each.settings.is_everything), None)
 
     def describe(self) -> list[dict[str, object]]:
-        """What there is to know of each server."""
+        """What there is to know of each server, as this process sees it."""
         return [
             {
                 "route": each.name,
                 "url": server.name,
                 "state": server.state,
+                "why": server.why,
                 "requests": server.in_flight,
                 "answered": server.answered,
                 "failures": server.failures,

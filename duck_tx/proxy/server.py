@@ -21,16 +21,16 @@ _log = Logger()
 _LEAST_SHARE = 0.1
 """Of its weight that a server has at the beginning of a slow start; with nothing it would never be asked."""
 
-State = Literal["up", "out", "trial", "down"]
-"""What a server is: ``out`` after failures in a row, ``trial`` when that time is over and it has not answered yet,
-``down`` by its health check."""
+State = Literal["up", "failing", "out", "trial", "down"]
+"""What a server is: ``out`` after failures in a row, ``failing`` where it is the last and stays all the same, ``trial``
+when its time out is over and it has not answered yet, ``down`` by its health check."""
 
 
 class Server:
     """One server.
 
     Who sends it a request counts ``in_flight`` up, and down again when all is over, and reports how it went with
-    :meth:`succeeded` or :meth:`failed`: neither is called where the client was to blame.
+    :meth:`succeeded`, :meth:`failed`, or, where the client left or this process is to blame, :meth:`given_up`.
 
     :ivar peers: all servers of the route, this one too; set by the balancer.
     :ivar in_flight: requests and tunnels that it has now.
@@ -79,6 +79,7 @@ class Server:
         self._seconds = seconds
         self._is_down = False
         self._back_since = -inf
+        self._why_failed = self._why_down = ""
 
     # What it is.
 
@@ -87,9 +88,18 @@ class Server:
         """What it is at this moment."""
         if self._is_down:
             return "down"
-        if self._seconds() < self._ejection.until:
+        if self._seconds() < self._ejection.out_until:
             return "out"
-        return "trial" if self._ejection.is_suspect else "up"
+        if self._ejection.is_suspect:
+            return "trial"
+        return "failing" if self._ejection.is_failing else "up"
+
+    @property
+    def why(self) -> str | None:
+        """The reason that it is not up, in words; ``None`` while it is."""
+        if self._is_down:
+            return self._why_down
+        return self._why_failed if self._ejection.is_suspect or self._ejection.is_failing else None
 
     @property
     def is_down(self) -> bool:
@@ -97,8 +107,18 @@ class Server:
         return self._is_down
 
     def is_in(self, now: float) -> bool:
-        """Whether it is to be asked: neither down nor left out."""
+        """Whether it is to be asked: neither down nor left out, nor on trial by a request that is not over yet."""
         return not self._is_down and now >= self._ejection.until
+
+    @property
+    def is_suspect(self) -> bool:
+        """It was left out, and has not answered since."""
+        return self._ejection.is_suspect
+
+    @property
+    def is_failing(self) -> bool:
+        """It would be left out if it were not the last."""
+        return self._ejection.is_failing
 
     @property
     def is_full(self) -> bool:
@@ -107,26 +127,45 @@ class Server:
 
     def share(self, now: float) -> float:
         """Its weight at this moment: less while it starts slowly."""
-        since = max(self._back_since, self._ejection.until)
-        away = now - since
-        if away >= self._slow_start:
+        ejection, slow_start = self._ejection, self._slow_start
+        away = now - max(self._back_since, ejection.until)
+        # Who is suspect has one request at a time, and that is not to be long in coming.
+        if not slow_start or away >= slow_start or ejection.is_suspect:
             return float(self.weight)
-        return self.weight * max(away / self._slow_start, _LEAST_SHARE)
+        return self.weight * max(away / slow_start, _LEAST_SHARE)
 
     # What requests tell of it.
 
-    def succeeded(self, seconds: float, code: int = 200) -> None:
+    def tried(self, now: float) -> None:
+        """A request is about to be sent to it."""
+        self._ejection.tried(now)
+
+    def given_up(self) -> None:
+        """A request to it has ended by the fault of somebody else, before it was answered."""
+        self._ejection.given_up(self._seconds())
+
+    def succeeded(self, code: int = 200, *, whole: bool = True) -> None:
         """It answered a request.
 
-        :param seconds: until the head of the response was there.
-        :param code: its status.
+        :param code: the status of the response.
+        :param whole: the rest is there too; else :meth:`finished` is called when it is.
         """
         if code in self._bad:
             self.failed(f"it answered {code}")
             return
         self.answered += 1
-        if self._ejection.succeeded(self._seconds()):
+        if whole:
+            self._ejection.finished()
+        if self._ejection.answered(self._seconds()):
             _log.info("upstream {name} of {route} answers again", name=self.name, route=self.route)
+
+    def finished(self, code: int) -> None:
+        """A response that had begun has come to its end.
+
+        :param code: its status.
+        """
+        if code not in self._bad:
+            self._ejection.finished()
 
     def failed(self, why: str) -> None:
         """A request failed by its fault.
@@ -134,8 +173,10 @@ class Server:
         :param why: in words for the log, such as ``the connection was refused``.
         """
         self.failures += 1
+        self._why_failed = why
         now = self._seconds()
-        is_last = not any(each is not self and each.is_in(now) for each in self.peers)
+        # Who has not answered since it was left out is none to rely on.
+        is_last = not any(each is not self and each.is_in(now) and not each.is_suspect for each in self.peers)
         seconds = self._ejection.failed(now, is_last=is_last)
         if seconds:
             _log.warn(
@@ -147,6 +188,7 @@ class Server:
 
     def went_down(self, why: str) -> None:
         """It cannot serve."""
+        self._why_down = why
         if not self._is_down:
             self._is_down = True
             _log.warn("upstream {name} of {route} is down: {why}", name=self.name, route=self.route, why=why)

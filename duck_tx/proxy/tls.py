@@ -41,10 +41,16 @@ class ClientTLS:
 
     def creator(self, host: str) -> Any:
         """What makes the TLS side of connections to ``host``, a name in ASCII or an address
-        (``IOpenSSLClientConnectionCreator``)."""
-        return optionsForClientTLS(
-            host, self._trust, acceptableProtocols=[b"http/1.1"], extraCertificateOptions=self._shown
-        )  # fmt: skip
+        (``IOpenSSLClientConnectionCreator``).
+
+        :raises ValueError: if it is a name that no certificate can have, such as one with ``_``.
+        """
+        try:
+            return optionsForClientTLS(
+                host, self._trust, acceptableProtocols=[b"http/1.1"], extraCertificateOptions=self._shown
+            )  # fmt: skip
+        except UnicodeError as error:
+            raise ValueError(f"no certificate can be for {host!r} ({error}); give a name that one is for.") from error
 
 
 def _read(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from OpenSSL import SSL
@@ -36,6 +37,8 @@ def not_connected(reason: Failure) -> Trouble:
         return Trouble("its name has no address")
     if isinstance(value, (error.ConnectionDone, error.ConnectionLost)):
         return Trouble("it closed the connection before TLS was agreed on")
+    if isinstance(value, error.ConnectError) and value.osError:
+        return Trouble(f"the connection was not made ({os.strerror(value.osError)})")
     return Trouble(_tls(value) or f"the connection was not made ({_text(value)})")
 
 
@@ -53,6 +56,8 @@ def _tls(value: object) -> str:
     if isinstance(value, SSL.Error):
         parts = value.args[0] if value.args else ()
         reasons = [str(part[-1]) for part in parts] if isinstance(parts, (list, tuple)) else [str(parts)]
+        if "certificate verify failed" in reasons:
+            return "its certificate is out of date, or signed by nobody who is trusted here (ca_file says who is)"
         return f"TLS failed ({'; '.join(reasons) or 'no reason given'})"
     return ""
 

@@ -27,8 +27,8 @@ class Upload:
     """
 
     __slots__ = (
-        "_connection", "_exchange", "_held", "_is_paused", "_kept", "_kept_at_most", "_kept_size", "_stream",
-        "_trailers", "is_sent", "is_started", "length",
+        "_connection", "_exchange", "_held", "_is_paused", "_kept", "_kept_at_most", "_stream", "_trailers", "is_sent",
+        "is_started", "length",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, request: Request) -> None:
@@ -37,8 +37,8 @@ class Upload:
         self.length = None if request.body_trailers else self._stream.length
         self._connection: UpstreamConnection | None = None
         self._held: list[bytes] | None = None
-        self._kept: list[bytes] | None = []
-        self._kept_size = 0
+        # A bytearray: pieces as small as a client can make them would take many times what they hold.
+        self._kept: bytearray | None = bytearray()
         self._kept_at_most = 0
         self._trailers: Fields | None = None
         self._is_paused = False
@@ -64,8 +64,8 @@ class Upload:
         if not self.is_started:
             self._start()
         elif self._kept is not None:
-            for data in self._kept:
-                self._send(data)
+            if self._kept:
+                self._send(bytes(self._kept))
             if self._trailers is not None:
                 self._end(self._trailers)
         self._flush()
@@ -140,11 +140,10 @@ class Upload:
     def body_received(self, data: bytes) -> None:
         kept = self._kept
         if kept is not None:
-            self._kept_size += len(data)
-            if self._kept_size > self._kept_at_most:
+            if len(kept) + len(data) > self._kept_at_most:
                 self._kept = None
             else:
-                kept.append(data)
+                kept += data
         self._send(data)
 
     def body_ended(self, trailers: Fields) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from ipaddress import IPv6Address
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
@@ -12,6 +13,9 @@ __all__ = ["Upstream"]
 _PORTS = {"http": 80, "https": 443}
 _BASE = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")
 _NAME = re.compile(rb"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+_LONGEST_PATH = 107 if sys.platform == "linux" else 103
+"""The system's limit (``unix(7)``)."""
+
 _ACCEPTED = "http://HOST:PORT/BASE, https://HOST:PORT/BASE, unix:/PATH or unix:/PATH:/BASE"
 
 
@@ -44,6 +48,8 @@ class Upstream:
         path, _, base = rest.partition(":")
         if not path.startswith("/") or "\0" in path or path.endswith("/"):
             raise _refused(self.url, "a Unix socket needs an absolute path")
+        if len(path) > _LONGEST_PATH:
+            raise _refused(self.url, f"the path of a Unix socket has no more than {_LONGEST_PATH} characters")
         self.scheme = "unix"
         self.host, self.port = "", 0
         self.path = path

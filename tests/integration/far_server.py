@@ -9,6 +9,7 @@ from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -27,9 +28,11 @@ class FarConnection(Protocol):
 
     :ivar received: all that has come.
     :ivar requests: whole heads among it that were answered.
+    :ivar ended_well: the proxy has closed it, and not cut it.
     """
 
     transport: Any
+    ended_well = False
 
     def __init__(self, server: FarServer) -> None:
         self._server = server
@@ -84,6 +87,7 @@ class FarConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._next is not None:
             self._next.cancel()
+        self.ended_well = isinstance(reason.value, ConnectionDone)
         self.closed.callback(None)
         self._server.tell()
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from tests.case import UnitTestCase
 from tests.integration.server import Server, serve
 from tests.integration.upstream_process import UpstreamProcess, Visitors
+from tests.integration.websocket_clients import SocketClient
+from tests.unit.websocket_frames import close
 
 
 def _free_port() -> int:
@@ -57,6 +59,32 @@ class OwnAddressTests(UnitTestCase):
         self.assertEqual(visitors.lost, [])
         self.assertEqual(server.stop(), -signal.SIGTERM)
         self.assertFalse(path.exists())
+
+    def test_a_stop_is_said_to_websockets_and_ends_streams_of_events(self) -> None:
+        path = self.socket_path()
+        server = serve(
+            self,
+            "--django-settings", "tests.integration.async_site",
+            project=None,
+            environ={"DUCK_GATEWAY__ADDR": f"unix:{path}", "DUCK_GATEWAY__ASGI_PATHS": '["/async/"]'},
+        )  # fmt: skip
+        client = SocketClient(server)
+        self.addCleanup(client.close)
+        reader = http.client.HTTPConnection("localhost", server.port, timeout=10)
+        self.addCleanup(reader.close)
+        reader.request("GET", "/async/events")
+        events = reader.getresponse()
+        self.assertEqual(events.read(6), b"data: ")
+        server.send_signal(signal.SIGTERM)
+        client.until(lambda: client.close_code is not None)
+        self.assertEqual(client.close_code, 1001)
+        client.send(close(1001))
+        client.until(lambda: False)
+        client.close()
+        # One that is cut would be an IncompleteRead.
+        self.assertTrue(events.read().endswith(b"\n\n"))
+        self.assertEqual(server.exit(), -signal.SIGTERM)
+        self.assertEqual(len(server.lines("the WebSocket ends with 1001")), 1)
 
     def test_what_a_dead_server_left_is_replaced_and_a_living_one_is_respected(self) -> None:
         path = self.socket_path()

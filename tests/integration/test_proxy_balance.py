@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import Any
 
+from duck_tx.cli.ask import call
 from tests.case import UnitTestCase
 from tests.integration.server import Server, serve, wait_until
 from tests.integration.upstream_process import UpstreamProcess, Visitors
@@ -69,6 +71,37 @@ class BalanceTests(UnitTestCase):
         first.kill()
         server.wait_for(f"upstream {first.url} of / is down: its health check fails: the connection was refused")
         self.assertEqual(set(second.say("/hosts").split()), {"site.example"})
+
+    def test_the_status_has_one_picture_of_what_all_workers_see(self) -> None:
+        first, second = (UpstreamProcess(self, name) for name in "ab")
+        server = self.behind(
+            'health_path = "/health"\nhealth_interval = 0.2', first, second, options=("--workers", "2", "--processes")
+        )
+        server.wait_for("worker 2 is ready")
+        for _ in range(6):
+            self.assertEqual(server.get("/x").status, 200)
+        one, other = self.seen(server, "up", "up")
+        self.assertEqual((one["url"], one["why"], other["url"]), (first.url, None, second.url))
+        self.assertEqual(one["answered"] + other["answered"], 6)
+        self.assertEqual([worker["number"] for worker in one["workers"]], [1, 2])
+        first.say("/sick")
+        one, _ = self.seen(server, "down", "up")
+        self.assertEqual(one["why"], "its health check is answered with 503")
+        self.assertEqual([worker["state"] for worker in one["workers"]], ["down", "down"])
+        first.say("/well")
+        self.seen(server, "up", "up")
+
+    def seen(self, server: Server, *states: str) -> list[dict[str, Any]]:
+        """What ``duckctl status`` tells of the upstreams as soon as these are their states."""
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            with call(server.state) as line:
+                found[:] = line.ask("status")["upstreams"]
+            return [each.get("state") for each in found] == list(states)
+
+        wait_until(look, 30, f"upstreams that are {states}")
+        return found
 
     def test_the_same_cookie_leads_to_the_same_server(self) -> None:
         upstreams = [UpstreamProcess(self, name) for name in "ab"]

@@ -54,7 +54,9 @@ class MemoryTests(UnitTestCase):
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.listening.settimeout(30)
         self.addCleanup(self.listening.close)
-        self.server = serve(self, "--upstream", f"/=http://127.0.0.1:{self.listening.getsockname()[1]}", project=None)
+        upstream = f"/=http://127.0.0.1:{self.listening.getsockname()[1]}"
+        environ = {"DUCK_HTTP__MAX_BODY": str(SIZE)}
+        self.server = serve(self, "--upstream", upstream, project=None, environ=environ)
 
     def connect(self, head: bytes) -> tuple[socket.socket, socket.socket]:
         """Both ends of a request that has begun."""

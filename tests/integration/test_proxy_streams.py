@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import trustme
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
 from duck_tx.https.context import Policy, server_context
 from duck_tx.proxy.tls import ClientTLS
 from tests.authority import issue, root_file
 from tests.integration.far_server import CLOSE, HALF_CLOSE
-from tests.integration.test_proxy import OK, ProxyTestCase, get, response
+from tests.integration.test_proxy import LIMITS, OK, ProxyTestCase, get, response
 
 MUCH = 4_000_000
 POST = b"POST"
@@ -84,6 +89,7 @@ class BodyTests(ProxyTestCase):
         self.far.scripts = {b"/row": (hints, response(b"Transfer-Encoding: chunked", b"Trailer: X-Sum"), body)}
         came = await self.ask(get(b"/row", b"Connection: close"))
         self.assertTrue(came.startswith(hints + b"HTTP/1.1 200 OK\r\n"), came)
+        self.assertIn(b"\r\nTrailer: X-Sum\r\n", came)
         self.assertTrue(came.endswith(b"\r\n\r\n" + body), came)
 
     async def test_a_server_that_is_not_there_is_answered_for_with_502(self) -> None:
@@ -152,6 +158,33 @@ class AddressTests(ProxyTestCase):
         client.send(get(b"/row") + get(b"/row", b"Connection: close"))
         self.assertEqual((await client.closed).count(b"hello"), 2)
         self.assertEqual(len(self.far.connections), 1)
+
+    async def test_a_request_waits_for_room_in_the_queue_of_a_unix_socket(self) -> None:
+        path = "full.sock"
+        self.addCleanup(os.unlink, path)
+        listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listening.close)
+        listening.bind(path)
+        listening.settimeout(20)
+        listening.listen(0)
+        first = socket.socket(socket.AF_UNIX)
+        self.addCleanup(first.close)
+        first.connect(path)
+        self.server = self.make_server(f"unix:{Path(path).resolve()}")
+        client = await self.connect()
+        client.send(get(b"/row", b"Connection: close"))
+        while not self.server.pool.connections:
+            await deferLater(self.reactor, 0)
+        for _ in range(20):
+            # It has been turned away by then.
+            await deferLater(self.reactor, 0)
+        listening.accept()[0].close()
+        far, _ = await deferToThread(listening.accept)
+        self.addCleanup(far.close)
+        far.settimeout(20)
+        await deferToThread(far.recv, 65_536)
+        far.sendall(OK)
+        self.assertTrue((await client.closed).endswith(b"\r\n\r\nhello"), client.received)
 
     async def test_a_name_is_looked_up(self) -> None:
         self.server = self.make_server(f"http://localhost:{self.far.port}/base")
@@ -224,6 +257,39 @@ class TLSTests(ProxyTestCase):
                 # The connection below ends without what TLS would say.
                 self.far.connections[-1].transport.transport.loseConnection()
             self.assertEqual((await client.closed).endswith(b"0\r\n\r\n"), whole)
+
+    async def test_an_idle_connection_is_closed_with_a_goodbye(self) -> None:
+        port = self.listen("localhost")
+        self.limits = replace(LIMITS, kept_timeout=0.1)
+        await self.answered(f"https://localhost:{port}", ClientTLS(root_file()))
+        [connection] = self.server.pool.connections
+        # No piece is to wait until the server has acknowledged the one before.
+        self.assertTrue(connection.transport.getTcpNoDelay())
+        await self.far.connections[0].closed
+        self.assertTrue(self.far.connections[0].ended_well)
+
+    async def test_a_tunnel_ends_with_either_side(self) -> None:
+        port = self.listen("localhost")
+        self.server = self.make_server(f"https://localhost:{port}", ClientTLS(root_file()))
+        for is_first, end in ((True, "server"), (False, "client")):
+            self.far.scripts = {b"/row": (SWITCH + b"hi",)}
+            client = await self.connect()
+            client.send(ASK)
+            await client.until(b"\r\n\r\nhi")
+            far = self.far.connections[0 if is_first else 1]
+            if end == "server":
+                far.transport.loseConnection()
+            else:
+                client.transport.abortConnection()  # type: ignore[union-attr]
+            await client.closed
+            await far.closed
+            await self.none_in_flight()
+
+    async def none_in_flight(self) -> None:
+        until = self.reactor.seconds() + 10
+        while self.server.in_flight and self.reactor.seconds() < until:
+            await deferLater(self.reactor, 0.01)
+        self.assertEqual(self.server.in_flight, 0)
 
 
 class _Greeting(Protocol):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from duck_tx.http.nothing import NothingHere
 from duck_tx.http.router import Router
+from duck_tx.http.service import ServerService
 from duck_tx.proxy.remote import RemoteResource
 from duck_tx.serving import Form, Serving
 from duck_tx.settings import Settings, override
@@ -25,6 +27,15 @@ class _NoSockets:
         return bind
 
 
+def _recording(grace: list[float]) -> Callable[[ServerService], Coroutine[Any, Any, None]]:
+    """A stop that writes down how long it may take."""
+
+    async def stop(service: ServerService) -> None:
+        grace.append(service.grace_left)
+
+    return stop
+
+
 class ApartTests(UnitTestCase):
     def serving(self, addr: str, form: Form | None = None, **values: object) -> Serving:
         given = {
@@ -37,7 +48,7 @@ class ApartTests(UnitTestCase):
     def test_django_is_the_service_that_has_all_of_it_run(self) -> None:
         serving = self.serving("127.0.0.1:8001")
         services = dict(serving.services())
-        self.assertEqual(list(services), ["access log", "django", "server"])
+        self.assertEqual(list(services), ["access log", "django", "garbage collector", "server"])
         assert serving.apart is not None and serving.apart.port is not None
         self.assertIs(services["django"], serving.apart.backend)
         self.assertEqual(serving.apart.backend._parts(), [serving.gateway, serving.apart.port])
@@ -66,7 +77,9 @@ class ApartTests(UnitTestCase):
         self.assertIsNone(serving.project)
         self.assertIsNone(serving.apart.port)
         self.assertEqual(serving.apart.backend._parts(), [])
-        self.assertEqual([name for name, _ in serving.services()], ["access log", "django", "server"])
+        self.assertEqual(
+            [name for name, _ in serving.services()], ["access log", "django", "garbage collector", "server"]
+        )
         router = serving.site.resource
         assert isinstance(router, Router)
         self.assertIsInstance(router.default, RemoteResource)
@@ -83,6 +96,34 @@ class ApartTests(UnitTestCase):
             stopping = apart.port.stopService()
             self.assertRaises(StopIteration, stopping.send, None)
             self.assertEqual(path.exists(), remains)
+
+    def test_its_stop_has_what_is_left_of_the_grace(self) -> None:
+        serving = self.serving("127.0.0.1:8001", server__grace=20.0)
+        assert serving.apart is not None and serving.apart.port is not None
+        port = serving.apart.port
+        self.assertEqual(port.grace_left, 20)
+        for left, grace in ((7.5, 7.5), (60.0, 20.0)):
+            self.patch(port, "_patience", lambda left=left: left)
+            during: list[float] = []
+            self.patch(ServerService, "stopService", _recording(during))
+            self.assertRaises(StopIteration, port.stopService().send, None)
+            self.assertEqual((during, port.grace_left), ([grace], 20))
+
+    def test_a_look_whether_it_can_be_had_leaves_nothing_and_takes_nothing_away(self) -> None:
+        folder = Path(mkdtemp(prefix="duck-test-"))
+        self.addCleanup(shutil.rmtree, folder)
+        path = folder / "x.sock"
+        apart = self.serving(f"unix:{path}").apart
+        assert apart is not None and apart.port is not None
+        apart.port.check()
+        self.assertFalse(path.exists())
+        # An earlier life of the server has handed this one over.
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
+            listening.listen()
+            self.patch(apart.port, "_bind", listening.dup)
+            apart.port.check()
+            self.assertTrue(path.exists())
 
     def test_without_an_address_there_is_nothing_of_it(self) -> None:
         self.assertIsNone(self.serving("127.0.0.1:8001", gateway__addr=None).apart)

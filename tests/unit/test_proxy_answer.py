@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from duck_tx.proxy.answer import AnswerHead, AnswerReader, BadAnswer
 from duck_tx.proxy.limits import UpstreamLimits
 from tests.case import UnitTestCase
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+PIECES = (
+    b"3\r\nabc\r\n", b"0\r\n", b"\r\n", b"0\r\n\r\n", b"X: y\r\n", b";x", CHUNKED, OK, b"HTTP/1.1 101 S\r\n",
+    b"Connection: upgrade\r\n", b"Upgrade: a\r\n", b"Content-Length: 1\r\n", b"\0", b"\n",
+)  # fmt: skip
 
 
 def read(head: bytes, *, bodyless: bool = False, **limits: int) -> AnswerHead:
@@ -65,6 +74,11 @@ class HeadTests(UnitTestCase):
     def test_a_switch_of_protocols_is_a_head_like_others(self) -> None:
         self.assertEqual(read(b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n").code, 101)
         self.assertEqual(read(b"HTTP/1.1 101 X\r\n\r\n").code, 101)
+
+    def test_a_switch_whose_head_is_malformed_is_none(self) -> None:
+        for field in (b"X a: b", b"X: a\x00b", b"X: a\r\n b"):
+            with self.assertRaises(BadAnswer):
+                read(b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: a\r\n" + field + b"\r\n\r\n")
 
     def test_what_could_be_read_in_two_ways_is_refused(self) -> None:
         for head in (
@@ -132,7 +146,8 @@ class ChunkTests(UnitTestCase):
             self.assertEqual(reader.trailers, [(b"X-Sum", b"1")])
 
     def test_what_comes_after_the_end_is_noticed(self) -> None:
-        for after in (b"x", b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n", b"0\r\n\r\n"):
+        switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\nx"
+        for after in (b"x", b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n", b"0\r\n\r\n", switch):
             reader, content = self.chunks(b"1\r\na\r\n0\r\n\r\n" + after)
             self.assertEqual((content, reader.complete, reader.surplus, reader.trailers), (b"a", True, True, []))
 
@@ -148,6 +163,13 @@ class ChunkTests(UnitTestCase):
         ):  # fmt: skip
             with self.subTest(body):
                 self.assertRaises(BadAnswer, self.chunks, body)
+
+    @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=12))
+    def test_whatever_comes_is_read_or_refused(self, pieces: list[bytes]) -> None:
+        with contextlib.suppress(BadAnswer):
+            self.chunks(*pieces)
+        with contextlib.suppress(BadAnswer):
+            self.chunks(b"".join(pieces))
 
     def test_what_came_before_a_fault_can_be_taken(self) -> None:
         reader = AnswerReader(UpstreamLimits())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from duck_tx.errors import ApplicationError
 from duck_tx.proxy.backend import Backend
+from duck_tx.settings import Settings
 from tests.case import UnitTestCase
 from tests.unit.logged import logged_lines
 
@@ -74,6 +75,10 @@ class BackendTests(UnitTestCase):
         self.assertTrue(transport.value().startswith(b"OPTIONS * HTTP/1.1\r\nHost: site.example\r\n"))
         self.assertEqual(len(self.reactor.tcpClients), 2)
 
+    def test_open_websockets_leave_connections_for_pages(self) -> None:
+        limits = self.backend()._server.pool.limits
+        self.assertGreaterEqual(limits.max_connections, Settings().http.max_connections)
+
     def test_nobody_in_time_fails_the_start_and_stops_what_ran(self) -> None:
         backend = self.backend(_Part("gateway", self.events))
         started = self.started(backend)
@@ -90,13 +95,33 @@ class BackendTests(UnitTestCase):
         self.assertEqual(self.events, ["start gateway", "stop gateway"])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_a_stop_meanwhile_ends_the_wait(self) -> None:
+        for happens in (self.refuse, lambda: self.answer(b""), lambda: None):
+            self.events.clear()
+            backend = self.backend(_Part("gateway", self.events))
+            started = self.started(backend)
+            happens()
+            started.cancel()
+            stopped = Deferred.fromCoroutine(backend.stopService())
+            self.reactor.advance(0.1)
+            self.successResultOf(stopped)
+            self.failureResultOf(started, CancelledError)
+            self.assertEqual(self.events, ["start gateway", "stop gateway"])
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+
     def test_silence_and_other_protocols_are_no_answers(self) -> None:
         started = self.started(self.backend(wait_time=1.0))
         self.answer(b"SSH-2.0-OpenSSH_9.2p1\r\n")
         self.reactor.advance(0.1)
         self.answer(b"")
         self.reactor.pump([0.1] * 11)
-        self.assertIn("has not answered within 1 s (", str(self.failureResultOf(started, ApplicationError).value))
+        said = str(self.failureResultOf(started, ApplicationError).value)
+        # The last try was cut short, and so tells nothing.
+        self.assertIn("has not answered within 1 s (it does not speak HTTP): ", said)
+        started = self.started(self.backend(wait_time=1.0))
+        self.reactor.pump([0.1] * 11)
+        said = str(self.failureResultOf(started, ApplicationError).value)
+        self.assertIn("has not answered within 1 s (nothing came back): ", said)
 
     def test_what_cannot_start_stops_what_did(self) -> None:
         broken = _Part("port", self.events, PortErrorOfTest("port 8001 is in use"))

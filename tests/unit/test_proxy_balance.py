@@ -101,6 +101,10 @@ class HashedTests(UpstreamCase):
             else:
                 self.assertEqual(after[key], name)
 
+    def test_servers_whose_names_begin_alike_have_different_keys(self) -> None:
+        servers = [self.server("unix:/" + "x" * 60 + end) for end in ("/a", "/b")]
+        self.assertEqual(len(set(self.holders(servers).values())), 2)
+
     def test_keys_are_spread_by_weight(self) -> None:
         counted = Counter(self.holders(self.servers(3, 1)).values())
         self.assertTrue(160 < counted["a"] < 224, counted)
@@ -175,11 +179,51 @@ class BalancerTests(UpstreamCase):
         second.went_down("it does not answer")
         self.assertEqual(self.picked(balancer, 1), "a")
 
+    def test_several_that_are_left_out_take_turns_where_there_is_no_other(self) -> None:
+        for way in ("round-robin", "least-in-flight", "hash-address"):
+            balancer = Balancer(self.servers(1, 1, 1), way_of(way), self.seconds)
+            first, second, third = balancer.servers
+            for server in (first, second):
+                self.blame(server)
+            self.assertIn(balancer.pick(Asked.of(), [third]), (first, second))
+            third.went_down("it does not answer")
+            self.assertIn(balancer.pick(Asked.of()), (first, second))
+
     def test_it_is_back_when_its_time_is_over(self) -> None:
         balancer = self.balancer(1, 1)
         self.blame(balancer.servers[0])
         self.now += 10
         self.assertIn("a", self.picked(balancer))
+
+    def test_one_on_trial_has_one_request_until_that_tells_how_it_is(self) -> None:
+        balancer = self.balancer(1, 1)
+        first = balancer.servers[0]
+        self.blame(first)
+        self.now += 10
+        self.assertEqual(self.picked(balancer, 20).count("a"), 1)
+        self.assertEqual(first.state, "trial")
+        self.now += 9
+        self.assertNotIn("a", self.picked(balancer, 20))
+        # Its client has left.
+        first.given_up()
+        self.assertEqual(self.picked(balancer, 20).count("a"), 1)
+        self.now += 10
+        self.assertEqual(self.picked(balancer, 20).count("a"), 1)
+        first.succeeded()
+        self.assertEqual(self.picked(balancer, 20).count("a"), 10)
+
+    def test_where_the_last_one_fails_the_others_are_asked_as_well(self) -> None:
+        balancer = self.balancer(1, 1, slow_start=10.0)
+        first, second = balancer.servers
+        self.blame(first)
+        self.assertNotIn("a", self.picked(balancer, 20))
+        self.blame(second)
+        self.assertEqual((first.state, second.state), ("out", "failing"))
+        self.assertIn("a", self.picked(balancer, 20))
+        first.succeeded()
+        self.blame(second, 1)
+        self.assertEqual((first.state, second.state), ("up", "out"))
+        self.assertEqual(self.picked(balancer), "aaaa")
 
     def test_one_that_is_down_is_not_asked_at_all(self) -> None:
         balancer = self.balancer(1, 1)
@@ -205,7 +249,7 @@ class BalancerTests(UpstreamCase):
             if event == "fail":
                 server.failed("it closed the connection")
             elif event == "ok":
-                server.succeeded(0.1)
+                server.succeeded()
             else:
                 self.now += 7
             self.assertTrue(any(each.is_in(self.now) for each in balancer.servers))

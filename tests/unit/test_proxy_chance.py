@@ -39,9 +39,10 @@ ANSWERED = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" + b"a" * 200_000,
     b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     b"garbage\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
 )
 
-BEGUN = ((GET, OK), (GET, ANSWERED[6]), (SENT[-1], ANSWERED[-2]), (SENT[5], ANSWERED[11]), (SENT[6], ANSWERED[4]))
+BEGUN = ((GET, OK), (GET, ANSWERED[6]), (SENT[-1], ANSWERED[12]), (SENT[5], ANSWERED[11]), (SENT[6], ANSWERED[4]))
 """Requests with what often comes next."""
 
 ACTS = st.one_of(
@@ -98,7 +99,7 @@ class ChanceTests(ProxyCase):
             end.settle()
         for server in self.servers:
             self.assertEqual(server.pool.connections, set())
-        self.assertEqual(self.site.channels, set())
+        self.assertEqual((self.site.channels, self.site.farewells), (set(), set()))
         self.clock.advance(20)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.flushLoggedErrors(), [])

@@ -7,6 +7,7 @@ from io import BytesIO
 
 from duck_tx.proxy.forward import Route
 from duck_tx.proxy.limits import UpstreamLimits
+from tests.unit.logged import logged_lines
 from tests.unit.proxy_case import GET, OK, ProxyCase
 
 
@@ -141,7 +142,7 @@ class ResponseTests(ProxyCase):
         client = self.ask(GET.replace(b"/x", b"/api/x%20?y"))
         self.assertTrue(self.far.received.startswith(b"GET /x%20?y HTTP/1.1\r\nHost: duck.example\r\n"))
         self.answer(b"HTTP/1.1 302 Found\r\nLocation: /y\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 0\r\n\r\n")
-        self.assertIn(b"Location: /api/y\r\nSet-Cookie: a=b; Path=/api/\r\n", client.received)
+        self.assertIn(b"Location: /api/y\r\nSet-Cookie: a=b; Path=/api\r\n", client.received)
 
     def test_a_redirection_to_the_server_itself_leads_to_the_client_s_host(self) -> None:
         client = self.ask()
@@ -255,6 +256,30 @@ class TroubleTests(ProxyCase):
             self.wait(2.5)
         self.assertTrue(client.wire.closed)
         self.assertTrue(client.received.endswith(b"def\r\n"))
+        # It may have had nothing to say.
+        self.assertEqual(self.server.failures, 0)
+
+    def test_responses_that_all_break_off_leave_the_server_out(self) -> None:
+        self.add_server("http://app.example:9001")
+        for server in self.servers:
+            server.peers = self.servers
+        for _ in range(3):
+            self.assertEqual(self.server.state, "up")
+            self.ask()
+            self.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+            self.far.close()
+        self.assertEqual(self.server.state, "out")
+        self.wait(10)
+        self.server.tried(self.clock.seconds())
+        self.assertFalse(self.server.is_in(self.clock.seconds()))
+        self.ask().lose()
+        self.assertTrue(self.server.is_in(self.clock.seconds()))
+        self.ask()
+        self.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", b"def", b"ghi")
+        self.assertEqual(self.server.state, "up")
+        self.ask()
+        self.far.close()
+        self.assertEqual(self.server.state, "up")
 
     def test_a_connection_that_ends_early_is_answered_with_502(self) -> None:
         for sent in (b"", b"HTTP/1.1 200 OK\r\nX"):
@@ -287,7 +312,9 @@ class TroubleTests(ProxyCase):
 
     def test_without_a_server_the_answer_is_503(self) -> None:
         self.servers.clear()
-        client = self.ask()
+        with logged_lines() as lines:
+            client = self.ask()
+        self.assertEqual(lines, ["no server is left to ask; GET /x: answered with 503"])
         self.assertTrue(client.received.startswith(b"HTTP/1.1 503 "))
         self.assertIn(b"Retry-After: 5\r\n", client.received)
 
@@ -322,6 +349,15 @@ class RetryTests(ProxyCase):
         [attempt] = self.attempts
         self.assertEqual((attempt.was_kept, attempt.was_written, attempt.has_answered), (True, True, False))
         self.assertEqual(self.server.failures, 0)
+
+    def test_it_is_the_same_server_that_is_asked_again_then(self) -> None:
+        client = self.ask()
+        self.answer(OK)
+        client.send(GET)
+        # Another one's turn would be next.
+        self.servers.reverse()
+        self.far.close()
+        self.assertEqual([len(network.ends) for network in self.networks], [2, 0])
 
     def test_a_response_that_has_begun_is_not_asked_for_again(self) -> None:
         client = self.ask()

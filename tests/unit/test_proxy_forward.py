@@ -131,6 +131,7 @@ class PathTests(ProxyCase):
             with self.subTest(rest):
                 self.assertTrue(leaves(b"/api/" + rest, b"/api/"))
                 self.assertTrue(leaves(b"/" + rest, b"/"))
+                self.assertTrue(leaves(b"/v1%2E0/a%2fb/" + rest, b"/v1%2E0/a%2fb/"))
 
     def test_others_stay(self) -> None:
         for rest in (
@@ -147,6 +148,7 @@ class PathTests(ProxyCase):
         ):
             with self.subTest(rest):
                 self.assertFalse(leaves(b"/api/" + rest, b"/api/"))
+                self.assertFalse(leaves(b"/v1%2E0/a%2fb/" + rest, b"/v1%2E0/a%2fb/"))
 
     def test_a_target_changes_by_prefix_and_base_alone(self) -> None:
         for route, base, uri, target in (

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web._newclient import ParseError, ResponseFailed, ResponseNeverReceived
 
-from duck_tx.proxy.health import FALL, HealthCheck, Verdict
+from duck_tx.proxy.health import FALL, HealthCheck, TooLong, Verdict
 from duck_tx.proxy.server import Server
 from tests.case import UnitTestCase
 from tests.unit.logged import logged_lines
@@ -125,6 +125,7 @@ class HealthCheckTests(UpstreamCase):
             (ConnectionRefusedError(), "the connection was refused"),
             (ResponseNeverReceived([Failure(ConnectionDone())]), "it closed the connection"),
             (ResponseFailed([Failure(ParseError("x", b"y"))]), "its answer is no HTTP"),
+            (TooLong(), "the head of its answer is too long"),
         ):
             self.target = self.server()
             check = self.check()

@@ -111,6 +111,24 @@ class Http2Tests(ProxyCase):
         self.assertTrue(response.complete)
         self.assertEqual(self.server.in_flight, 0)
 
+    def test_a_stop_is_said_to_both_sides(self) -> None:
+        client = self.started(connect(1, b"/chat"))
+        self.answer(self.switch(self.key()))
+        client.settle()
+        self.far.take()
+        self.site.drain()
+        client.settle()
+        response = client.response(1)
+        self.assertEqual((bytes(response.body), response.complete), (b"\x88\x02\x03\xe9", False))
+        reply = b"\x88\x82abcdb\x8b"
+        client.send(data(1, reply))
+        self.assertEqual(self.far.take(), reply)
+        self.far.half_close()
+        client.settle()
+        self.assertTrue(response.complete)
+        client.send(data(1, b"", end=True))
+        self.assertEqual(self.server.in_flight, 0)
+
     def test_a_wrong_proof_is_a_fault(self) -> None:
         client = self.started(connect(1, b"/chat"))
         with self.says("its proof", "502"):

@@ -70,6 +70,19 @@ class PassageTests(ProxyCase):
         self.assertTrue(self.far.wire.closed)
         self.assertEqual(self.server.in_flight, 0)
 
+    def test_a_client_that_still_takes_what_the_server_said_last_is_waited_for(self) -> None:
+        client = self.tunnel()
+        client.protocol.transport.loseConnection = lambda: None
+        self.far.protocol.readConnectionLost()
+        for _ in range(3):
+            client.protocol.outlet.sent += 40_000
+            self.wait(31)
+            self.assertFalse(client.wire.aborted)
+        self.wait(31)
+        self.assertTrue(client.wire.aborted)
+        client.lose()
+        self.assertEqual(self.server.in_flight, 0)
+
     def test_the_end_of_the_client_reaches_the_server(self) -> None:
         client = self.tunnel()
         client.lose()
@@ -96,7 +109,9 @@ class PassageTests(ProxyCase):
         self.assertTrue(self.far.wire.closed)
 
     def test_it_ends_when_the_site_stops(self) -> None:
-        client = self.tunnel()
+        client = self.ask(ASK.replace(b"WebSocket\r\n", b"quack\r\n"))
+        self.answer(SWITCH.replace(b"Upgrade: websocket", b"Upgrade: quack"))
+        client.settle()
         self.site.drain()
         self.assertTrue(client.wire.closed)
         client.lose()

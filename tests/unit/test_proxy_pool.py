@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, UNIXClientEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.task import Clock
 
 from duck_tx.proxy.limits import UpstreamLimits
+from duck_tx.proxy.local import LocalEndpoint
+from duck_tx.proxy.named import NamedEndpoint
 from duck_tx.proxy.pool import Pool
 from duck_tx.proxy.upstream import Upstream
 from tests.case import UnitTestCase
@@ -58,6 +60,13 @@ class KeptTests(ProxyCase):
     def test_one_that_the_server_closes_is_forgotten(self) -> None:
         self.finish()
         self.far.close()
+        self.ask()
+        self.assertEqual(len(self.network.ends), 2)
+
+    def test_one_on_which_the_server_speaks_unasked_is_not_used_again(self) -> None:
+        self.finish()
+        self.far.send(OK)
+        self.assertTrue(self.far.wire.aborted)
         self.ask()
         self.assertEqual(len(self.network.ends), 2)
 
@@ -145,8 +154,8 @@ class EndpointTests(UnitTestCase):
         for url, kind in (
             ("http://127.0.0.1:9000", TCP4ClientEndpoint),
             ("http://[::1]:9000", TCP6ClientEndpoint),
-            ("http://app.example", HostnameEndpoint),
-            ("unix:/run/x.sock", UNIXClientEndpoint),
+            ("http://app.example", NamedEndpoint),
+            ("unix:/run/x.sock", LocalEndpoint),
         ):
             self.assertIsInstance(self.endpoint(url), kind)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 
+from duck_tx.proxy.health import TooLong
 from duck_tx.proxy.pool import Pool
 from duck_tx.proxy.question import Question
 from duck_tx.proxy.server import Server
@@ -50,6 +53,35 @@ class QuestionTests(UnitTestCase):
         answer, protocol, _ = self.asked()
         protocol.dataReceived(b"HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")
         self.assertEqual(self.successResultOf(answer), 301)
+
+    def test_a_head_without_an_end_is_not_read_for_ever(self) -> None:
+        answer, protocol, transport = self.asked()
+        protocol.dataReceived(b"HTTP/1.1 200 OK\r\n")
+        for number in range(64):
+            self.assertFalse(transport.disconnecting)
+            protocol.dataReceived(b"X-%d: %s\r\n" % (number, b"a" * 1024))
+        self.assertTrue(transport.disconnecting)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.failureResultOf(answer, TooLong)
+
+    def test_a_large_answer_that_comes_at_once_is_none_that_is_too_long(self) -> None:
+        answer, protocol, _ = self.asked()
+        protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"a" * 100_000)
+        self.assertEqual(self.successResultOf(answer), 200)
+
+    def test_a_server_with_tls_need_not_agree_to_the_end(self) -> None:
+        answer, protocol, transport = self.asked()
+        below = StringTransport()
+        vars(transport)["transport"] = below
+        protocol.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        self.assertEqual(self.successResultOf(answer), 200)
+        self.assertTrue(below.disconnecting)
+
+    def test_a_question_that_is_given_up_leaves_no_connection(self) -> None:
+        answer, _, transport = self.asked()
+        answer.cancel()
+        self.failureResultOf(answer)
+        self.assertTrue(transport.disconnecting)
 
     def test_nothing_is_logged_of_it(self) -> None:
         with logged_lines() as lines:

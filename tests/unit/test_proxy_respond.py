@@ -42,6 +42,10 @@ class ResponseHeadTests(UnitTestCase):
         _, block = response_head(head(*lines, version=b"1.0"), view, moves=False)
         self.assertEqual(block.lines, b"Content-Type: b\r\nVia: 1.0 duck_tx\r\n")
 
+    def test_trailers_are_announced_where_some_may_follow(self) -> None:
+        _, block = response_head(head(b"Transfer-Encoding: chunked", b"TRAILER: X-Sum, X-B"), view, moves=False)
+        self.assertEqual(block.lines, b"Via: 1.1 duck_tx\r\nTrailer: X-Sum, X-B\r\n")
+
     def test_the_reason_is_kept(self) -> None:
         self.assertEqual(
             response_head(head(status=b"404 Gone fishing"), view, moves=False)[0], b"HTTP/1.1 404 Gone fishing\r\n"

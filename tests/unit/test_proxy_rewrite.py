@@ -40,6 +40,10 @@ class LinkTests(UnitTestCase):
             (b"https://127.0.0.1:9000/x", b"https://127.0.0.1:9000/x"),
             (b"http://other.example/x", b"http://other.example/x"),
             (b"mailto:a@b.example", b"mailto:a@b.example"),
+            (b"//duck.example/x", b"//duck.example/api/x"),
+            (b"//DUCK.example:443/x", b"//DUCK.example:443/api/x"),
+            (b"//127.0.0.1:9000/x?y", b"//duck.example/api/x?y"),
+            (b"//127.0.0.1:9001/x", b"//127.0.0.1:9001/x"),
         )
 
     def test_a_base_path_is_taken_away(self) -> None:
@@ -52,6 +56,17 @@ class LinkTests(UnitTestCase):
             (b"/other", b"/other"),
             (b"http://app.example:80/v1/x", b"https://duck.example/api/x"),
         )
+
+    def test_no_path_becomes_a_link_to_another_host(self) -> None:
+        for base in ("/v1", "/v1/"):
+            self.assert_links(
+                view(f"http://app.example{base}", strip=False),
+                (b"/v1//evil.example/x", b"/.//evil.example/x"),
+                (b"/v1/\\evil.example", b"/./\\evil.example"),
+                (b"/v1/\t/evil.example", b"/./\t/evil.example"),
+                (b"/v1/x//y", b"/x//y"),
+                (b"http://app.example/v1//x", b"https://duck.example//x"),
+            )
 
     def test_with_the_prefix_kept_only_the_server_s_own_host_is_turned_back(self) -> None:
         self.assert_links(
@@ -69,7 +84,8 @@ class LinkTests(UnitTestCase):
 class CookieTests(UnitTestCase):
     def test_the_path_is_turned_back(self) -> None:
         for given, wanted in (
-            (b"a=b; Path=/; HttpOnly", b"a=b; Path=/api/; HttpOnly"),
+            (b"a=b; Path=/; HttpOnly", b"a=b; Path=/api; HttpOnly"),
+            (b"a=b; Path=/x/", b"a=b; Path=/api/x/"),
             (b"a=b;path=/x;Secure", b"a=b;path=/api/x;Secure"),
             (b"a=b; PATH = /x", b"a=b; PATH =/api/x"),
             (b"a=b", b"a=b"),
@@ -81,6 +97,15 @@ class CookieTests(UnitTestCase):
             with self.subTest(given):
                 self.assertEqual(view("http://a.example").cookie(given), wanted)
 
+    def test_a_cookie_for_all_of_the_server_is_for_all_of_the_route(self) -> None:
+        for seen, wanted in (
+            (view("http://a.example/v1"), b"/api"),
+            (view("http://a.example/v1", strip=False), b"/"),
+            (view("http://a.example/v1", prefix=b"/"), b"/"),
+        ):
+            for given in (b"/v1", b"/v1/"):
+                self.assertEqual(seen.cookie(b"a=b; Path=" + given), b"a=b; Path=" + wanted)
+
     def test_fields_keep_their_order_and_names(self) -> None:
         fields = [(b"X", b"/x"), (b"LOCATION", b"/y"), (b"Set-Cookie", b"a=b; Path=/"), (b"content-location", b"/z")]
         self.assertEqual(
@@ -88,7 +113,7 @@ class CookieTests(UnitTestCase):
             [
                 (b"X", b"/x"),
                 (b"LOCATION", b"/api/y"),
-                (b"Set-Cookie", b"a=b; Path=/api/"),
+                (b"Set-Cookie", b"a=b; Path=/api"),
                 (b"content-location", b"/api/z"),
             ],
         )

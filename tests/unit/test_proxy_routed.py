@@ -93,9 +93,9 @@ class RoutedTests(UnitTestCase):
     def test_statuses_that_count_as_failures(self) -> None:
         routed = self.routed(eject_failures=1, eject_statuses=(503,))
         first, _ = routed.servers
-        first.succeeded(0.1, 500)
+        first.succeeded(500)
         self.assertEqual(first.state, "up")
-        first.succeeded(0.1, 503)
+        first.succeeded(503)
         self.assertEqual((first.state, first.answered, first.failures), ("out", 1, 1))
 
     def test_health_is_asked_with_a_host_that_the_servers_know(self) -> None:

@@ -17,12 +17,25 @@ class ServerTests(UpstreamCase):
             self.now += 10
             self.assertEqual(first.state, "trial")
             self.assertTrue(first.is_in(self.now))
-            first.succeeded(0.1)
+            first.succeeded()
             self.assertEqual(first.state, "up")
         self.assertEqual(
             lines,
             ["upstream a of / is left out for 10 s: the connection was refused", "upstream a of / answers again"],
         )
+
+    def test_it_says_why_it_is_not_up(self) -> None:
+        first, _ = self.servers(1, 1)
+        self.assertIsNone(first.why)
+        self.blame(first)
+        self.assertEqual(first.why, "the connection was refused")
+        first.went_down("it answers 500")
+        first.went_down("it answers 503")
+        self.assertEqual(first.why, "it answers 503")
+        first.came_up()
+        self.assertEqual(first.why, "the connection was refused")
+        first.succeeded()
+        self.assertIsNone(first.why)
 
     def test_each_change_is_one_line(self) -> None:
         first, _ = self.servers(1, 1)
@@ -38,27 +51,66 @@ class ServerTests(UpstreamCase):
         first, second = self.servers(1, 1)
         self.blame(first, 9)
         self.blame(second, 9)
-        self.assertEqual((first.state, second.state), ("out", "up"))
+        self.assertEqual((first.state, second.state), ("out", "failing"))
         alone = self.server()
-        self.blame(alone, 9)
-        self.assertEqual(alone.state, "up")
+        self.blame(alone, 2)
+        self.assertEqual((alone.state, alone.why), ("up", None))
+        self.blame(alone, 7)
+        self.assertEqual((alone.state, alone.why), ("failing", "the connection was refused"))
+        self.assertTrue(alone.is_in(self.now))
+        alone.succeeded()
+        self.assertEqual((alone.state, alone.why), ("up", None))
+
+    def test_one_on_trial_is_no_other_to_ask(self) -> None:
+        first, second = self.servers(1, 1)
+        self.blame(first)
+        self.now += 10
+        self.blame(second, 9)
+        self.assertEqual((first.state, second.state), ("trial", "failing"))
+        first.succeeded()
+        self.blame(second, 1)
+        self.assertEqual((first.state, second.state), ("up", "out"))
+
+    def test_responses_that_all_break_off_leave_it_out(self) -> None:
+        first, _ = self.servers(1, 1)
+        for _ in range(3):
+            first.succeeded(whole=False)
+            self.blame(first, 1)
+        self.assertEqual(first.state, "out")
+
+    def test_a_response_that_comes_to_its_end_begins_the_row_anew(self) -> None:
+        first, _ = self.servers(1, 1, bad_statuses=(503,))
+        self.blame(first, 2)
+        first.succeeded(whole=False)
+        first.finished(200)
+        self.blame(first, 2)
+        self.assertEqual(first.state, "up")
+        first.succeeded(503, whole=False)
+        self.assertEqual(first.state, "out")
+
+    def test_a_bad_status_is_no_success_at_its_end(self) -> None:
+        first, _ = self.servers(1, 1, bad_statuses=(503,))
+        for _ in range(3):
+            first.succeeded(503, whole=False)
+            first.finished(503)
+        self.assertEqual(first.state, "out")
 
     def test_one_that_is_down_is_no_other_to_ask(self) -> None:
         first, second = self.servers(1, 1)
         second.went_down("it does not answer")
         self.blame(first, 9)
-        self.assertEqual(first.state, "up")
+        self.assertEqual(first.state, "failing")
 
     def test_what_requests_say_does_not_bring_back_what_its_check_took_away(self) -> None:
         server = self.server()
         server.went_down("it does not answer")
-        server.succeeded(0.1)
+        server.succeeded()
         self.assertEqual(server.state, "down")
         self.assertTrue(server.is_down)
 
     def test_it_counts_answers_and_failures(self) -> None:
         server = self.server()
-        server.succeeded(0.1)
+        server.succeeded()
         self.blame(server, 2)
         self.assertEqual((server.answered, server.failures), (1, 2))
 
@@ -86,6 +138,15 @@ class ServerTests(UpstreamCase):
         server, _ = self.servers(4, 1, slow_start=10.0)
         self.blame(server)
         self.now += 15
+        server.succeeded()
+        self.assertEqual(server.share(self.now), 0.4)
+        self.now += 5
         self.assertEqual(server.share(self.now), 2.0)
-        server.succeeded(0.1)
-        self.assertEqual(server.share(self.now), 2.0)
+
+    def test_one_that_is_asked_while_it_is_left_out_or_on_trial_has_its_whole_share(self) -> None:
+        for slow_start in (0.0, 3600.0):
+            server, _ = self.servers(4, 1, slow_start=slow_start)
+            self.blame(server)
+            self.assertEqual((server.state, server.share(self.now)), ("out", 4.0))
+            self.now += 10
+            self.assertEqual((server.state, server.share(self.now)), ("trial", 4.0))

@@ -38,6 +38,10 @@ class ClientTLSTests(UnitTestCase):
             for host in ("app.example", "127.0.0.1", "::1"):
                 self.assertTrue(IOpenSSLClientConnectionCreator.providedBy(tls.creator(host)))
 
+    def test_a_name_that_no_certificate_can_have_is_refused(self) -> None:
+        error = self.assertRaises(ValueError, ClientTLS().creator, "my_service")
+        self.assertIn("'my_service'", str(error))
+
     def test_a_file_that_cannot_be_used_is_named(self) -> None:
         missing = self.folder / "missing.pem"
         self.assert_refused(missing, "No such file", ca=missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from duck_tx.proxy.limits import UpstreamLimits
+from tests.unit.logged import logged_lines
 from tests.unit.proxy_case import OK, ProxyCase
 
 POST = b"POST /x HTTP/1.1\r\nHost: duck.example\r\n"
@@ -107,6 +108,19 @@ class UploadTests(ProxyCase):
         self.answer(b"B")
         self.assertTrue(client.received.endswith(b"\r\n\r\nAB"))
         self.assertFalse(self.far.wire.closed)
+
+    def test_what_came_in_many_pieces_is_sent_again_as_one(self) -> None:
+        self.repeats = True
+        self.add_server("http://other.example")
+        client = self.ask(b"PUT /x HTTP/1.1\r\nHost: duck.example\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(*[b"1\r\na\r\n"] * 30)
+        self.assertEqual(self.far.take().count(b"1\r\na\r\n"), 30)
+        with logged_lines():
+            self.far.reset()
+        [other] = self.networks[1].ends
+        self.assertTrue(other.take().endswith(b"\r\n\r\n1e\r\n%b\r\n" % (b"a" * 30)))
+        client.send(b"2\r\nbc\r\n0\r\n\r\n")
+        self.assertEqual(other.take(), b"2\r\nbc\r\n0\r\n\r\n")
 
     def test_a_malformed_body_is_not_passed_off_as_whole(self) -> None:
         client = self.ask(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +44,13 @@ class UpstreamTests(UnitTestCase):
                 error = self.assertRaises(ValueError, Upstream, url)
                 self.assertIn(repr(url), str(error))
                 self.assertIn("unix:/PATH", str(error))
+
+    def test_a_socket_s_path_is_no_longer_than_the_system_takes(self) -> None:
+        longest = 107 if sys.platform == "linux" else 103
+        path = "/" + "x" * (longest - 1)
+        self.assertEqual(Upstream(f"unix:{path}:/v1").path, path)
+        error = self.assertRaises(ValueError, Upstream, f"unix:{path}x")
+        self.assertIn(f"no more than {longest} ", str(error))
 
     @given(st.text())
     def test_any_text_is_an_address_or_refused(self, text: str) -> None:
