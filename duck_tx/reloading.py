@@ -14,11 +14,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.logger import Logger
 
 from duck_tx.errors import ApplicationError
-from duck_tx.gateway.django import LoadedProject
+from duck_tx.gateway.django import ASGIApplication, LoadedProject
 from duck_tx.http.router import Router
 from duck_tx.life import Life
 from duck_tx.place import project_of
@@ -84,7 +84,7 @@ def settings_below(settings: Settings) -> Settings:
     ).settings
 
 
-class Ports:
+class Ports(Service):
     """The listening sockets of all lives of the server, so that clients wait between two of them.
 
     :param given: those that somebody else has opened, by name.
@@ -107,10 +107,22 @@ class Ports:
             else:
                 now[name] = endpoint, self._given.binding(name, endpoint.bind)()
         self._bound = now
-        for name, (_, sock) in earlier.items():
+        for name, (endpoint, sock) in earlier.items():
             if now.get(name, (None, None))[1] is not sock:
-                sock.close()
+                self._let_go(name, endpoint, sock)
         return {name: sock for name, (_, sock) in now.items()}
+
+    def stopService(self) -> None:
+        """Close them: there is no further life."""
+        super().stopService()
+        bound, self._bound = self._bound, {}
+        for name, (endpoint, sock) in bound.items():
+            self._let_go(name, endpoint, sock)
+
+    def _let_go(self, name: str, endpoint: Endpoint, sock: socket.socket) -> None:
+        sock.close()
+        if endpoint.is_unix and name not in self._given:
+            Path(endpoint.addr).unlink(missing_ok=True)
 
 
 class Monitor:
@@ -156,6 +168,8 @@ class Monitor:
             signal.SIGHUP: lambda _: self._monitor.restart("SIGHUP"),
             signal.SIGUSR1: lambda _: self._monitor.signal(signal.SIGUSR1),
         }
+        # The first to start, and so the last to stop: until then the server has them as well.
+        self._ports.setServiceParent(self.service)
         SignalService(reactor, actions).setServiceParent(self.service)
         self._monitor.setServiceParent(self.service)
 
@@ -237,15 +251,27 @@ def equip(
         router = Router(TroublePage(headline, troubles(error, directory, others()), tag))
         router.mount(PREFIX.encode(), live)
         serving.site.resource = router
+        if "backend" in serving.ports:
+            serving.ports["backend"].site.resource = router
 
     def tag() -> str:
         return live.tag if settings.reload.browser else ""
+
+    def tag_of_page() -> str:
+        return tag() if is_debug(serving.gateway.project, debug) else ""
 
     def with_script(application: Application) -> Application:
         wanted = settings.reload.browser and is_debug(serving.gateway.project, debug)
         return Injecting(application, tag) if wanted else application
 
+    def with_script_by_asgi(application: ASGIApplication) -> ASGIApplication:
+        # Here, as most sites have none.
+        from duck_tx.reload.injectasgi import InjectingASGI
+
+        return InjectingASGI(application, tag_of_page)
+
     serving.gateway.failed, serving.gateway.wrap = failed, with_script
+    serving.gateway.wrap_asgi = with_script_by_asgi
     # Before anybody is served, for whatever happens then.
     serving.gateway.loaded = reloader.tell_files
     if serving.automations is not None:

@@ -65,7 +65,9 @@ class Inbox:
                 function(*arguments)
             except Exception:
                 _log.failure("what came from another thread failed")
-            if waiting and time.monotonic() >= end and not self._is_awake:
-                self._is_awake = True
-                self._wake(self._take)
+            if waiting and time.monotonic() >= end:
+                # What has come meanwhile has woken already.
+                if not self._is_awake:
+                    self._is_awake = True
+                    self._wake(self._take)
                 return

@@ -7,6 +7,7 @@ import contextvars
 import selectors
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVarTuple
 
@@ -41,6 +42,9 @@ class TurnedLoop(asyncio.SelectorEventLoop):
     :param reactor: turns it; it must be one that watches descriptors.
     """
 
+    _debug: bool
+    _ready: deque[asyncio.Handle]
+
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._reactor_thread = threading.get_ident()
@@ -63,10 +67,20 @@ class TurnedLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """As asyncio's, and the reactor comes to it."""
-        handle = _put(self, callback, *args, context=context)
+        if self._is_open and not self._debug:
+            # What asyncio's own comes to, after three more calls: each message of a WebSocket wakes its task by this.
+            handle = asyncio.Handle(callback, args, self, context)
+            self._ready.append(handle)
+        else:
+            handle = _put(self, callback, *args, context=context)
         self._has_more = True
         if self._due is None and not self._is_turning:
-            self._due = self._reactor.callLater(0, self._turn_when_due)
+            if threading.get_ident() == self._reactor_thread:
+                self._due = self._reactor.callLater(0, self._turn_when_due)
+            else:
+                # Asyncio promises nothing for this, but a page on a thread that puts something into a queue of the
+                # loop's, as it does into the channel layer in memory, must not confuse the reactor.
+                self._inbox.put(self._turn)
         return handle
 
     def call_soon_threadsafe(
@@ -125,6 +139,8 @@ class TurnedLoop(asyncio.SelectorEventLoop):
         self._turn()
 
     def _turn(self) -> None:
+        if not self._is_open:
+            return
         until = time.monotonic() + _TURN
         self._is_turning = True
         try:

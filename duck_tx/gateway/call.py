@@ -140,17 +140,33 @@ class Call:
             if part is not None:
                 self._send_file(part)
                 return
-        for data in result:
-            if data:
-                if not self._write(data):
-                    self._leave_out_rest()
+        if getattr(result, "is_async", False) and self._terms.base["wsgi.multithread"]:
+            # Here, as most sites have none.
+            from duck_tx.gateway.asyncbody import hand_over
+
+            hand_over(result, self._request, self._take, self._is_left)
+        else:
+            for data in result:
+                if not self._take(data):
                     break
-            elif self.gone:
-                raise ClientGone
         if self._stream is not None:
             self._stream.end()
         elif not self._begun:
             self._send(b"")
+
+    def _take(self, data: bytes) -> bool:
+        """Send the next piece that the application makes; false if no more of them are of use."""
+        if data:
+            if not self._write(data):
+                self._leave_out_rest()
+                return False
+        elif self._is_left():
+            raise ClientGone
+        return True
+
+    def _is_left(self) -> bool:
+        """Whether nobody waits for more."""
+        return self.gone or (self._stream is not None and self._stream.is_gone)
 
     def _started(self) -> tuple[bytes, int, Block]:
         if self._head is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.handlers.wsgi import WSGIRequest
 from twisted.internet.defer import CancelledError, Deferred
@@ -24,6 +24,9 @@ from duck_tx.http.leaf import LeafResource
 from duck_tx.http.request import Request
 from duck_tx.http.response import serialise, status_line
 from duck_tx.promise import settled
+
+if TYPE_CHECKING:
+    from duck_tx.http.site import Site
 
 __all__ = ["CoroutineResource"]
 
@@ -71,7 +74,7 @@ class CoroutineResource(LeafResource):
     def render(self, request: Request) -> int:
         """Have the view answer."""
         # Over HTTP/2 it is a CONNECT, and no field says so (RFC 8441).
-        if (request.nominates or request.method == b"CONNECT") and request.upgrade:
+        if (request.nominates or request.method == b"CONNECT") and request.upgrade == b"websocket":
             return _NO_TUNNELS.render(request)
         if len(self._running) >= self._most:
             request.fail(503, "The server is busy. Please try again.", [(b"Retry-After", b"1")])
@@ -155,9 +158,33 @@ async def _send(reactor: Any, request: Request, response: Any) -> None:
     # What streams may take long until its first piece.
     request.write(b"")
     if request.method != b"HEAD" and code not in NO_BODY:
-        await _Pump(reactor, request).run(response.streaming_content)
+        pumping = Deferred.fromCoroutine(_Pump(reactor, request).run(response.streaming_content))
+        is_endless = response.get("Content-Type", "").startswith("text/event-stream")
+        await (_until_farewell(request.site, pumping) if is_endless else pumping)
     if not request.finished:
         request.finish()
+
+
+async def _until_farewell(site: Site, pumping: Deferred[None]) -> None:
+    """Nothing but a stop of the server ends a stream of events, and whoever reads it comes again."""
+    is_over = False
+
+    def end() -> None:
+        nonlocal is_over
+        is_over = True
+        pumping.cancel()
+
+    site.farewells.add(end)
+    if site.draining:
+        # All others have been told before it began.
+        end()
+    try:
+        await pumping
+    except CancelledError:
+        if not is_over:
+            raise
+    finally:
+        site.farewells.discard(end)
 
 
 @implementer(IPushProducer)

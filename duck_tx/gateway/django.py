@@ -7,6 +7,7 @@ for it, and a main process that only watches its workers stays free of it. Its l
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -163,12 +164,14 @@ def _application(project: Project, skip_setup: bool) -> WSGIApplication:
     application: WSGIApplication
     if project.wsgi is not None:
         application = _imported(project.wsgi, project.source, project)
+        _check_wsgi(application, f"{project.source} {project.wsgi}")
         return application
     settings = _import_settings(project)
     named = settings.WSGI_APPLICATION
     if named:
         # Importing it sets Django up, as a rule; where it does not, we do.
         application = _imported(":".join(named.rsplit(".", 1)), "WSGI_APPLICATION", project)
+        _check_wsgi(application, f"WSGI_APPLICATION {named}")
         if not skip_setup:
             _set_up(project)
         return application
@@ -179,6 +182,26 @@ def _application(project: Project, skip_setup: bool) -> WSGIApplication:
     with _Explained("Django's middleware", project):
         handler: WSGIApplication = WSGIHandler()
     return handler
+
+
+def _check_wsgi(application: WSGIApplication, who: str) -> None:
+    """Find out now, and not at the first request, that it is for ASGI.
+
+    :param who: who names it, and the name.
+    :raises ApplicationError: if it cannot be called as WSGI has it.
+    """
+    try:
+        signature = inspect.signature(application)
+    except Exception:
+        # It is not written in Python, or has annotations that only a type checker can follow.
+        return
+    try:
+        signature.bind({}, None)
+    except TypeError:
+        raise ApplicationError(
+            f"{who} is no WSGI application: it cannot be called with an environment and start_response. One for ASGI is"
+            " named with --asgi."
+        ) from None
 
 
 def _asgi(project: Project, skip_setup: bool, calls: Calls) -> NamedASGI | None:
@@ -217,7 +240,8 @@ def allowed_hosts() -> Callable[[str], bool] | None:
         if settings.DEBUG and not hosts:
             # As Django itself has it.
             hosts = [".localhost", "127.0.0.1", "[::1]"]
-        return bool(validate_host(host.lower(), hosts))
+        # The dot behind a whole name is no part of it, as Django has it, too.
+        return bool(validate_host(host.lower().removesuffix("."), hosts))
 
     return is_allowed
 

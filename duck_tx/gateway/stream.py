@@ -17,6 +17,7 @@ from duck_tx.http.response import Block
 __all__ = ["ClientGone", "ResponseStream"]
 
 _log = Logger()
+_EVENTS = b"\r\ncontent-type: text/event-stream"
 _PIECE = 65_536
 _AT_ONCE = 262_144
 """Bytes for one turn of the reactor, so that a quick reader of a long spool leaves other clients their turn."""
@@ -54,6 +55,11 @@ class ResponseStream:
         self._paused = False
 
     # On the gateway thread.
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody takes anything more."""
+        return self._gone
 
     def put(self, data: bytes) -> None:
         """Send a piece.
@@ -135,6 +141,21 @@ class ResponseStream:
         if alone:
             self._request.write(b"")
         self._request.registerProducer(self, True)
+        if not self._gone and _EVENTS in b"\r\n" + block.lines.lower():
+            site = self._request.site
+            site.farewells.add(self._say_farewell)
+            if site.draining:
+                # All others have been told before it began.
+                self._say_farewell()
+
+    def _say_farewell(self) -> None:
+        """Nothing but a stop of the server ends a stream of events, and whoever reads it comes again."""
+        if not self._gone:
+            self._flush()
+        if not self._gone:
+            self.abandon()
+            self._request.unregisterProducer()
+            self._request.finish()
 
     def _flush(self) -> None:
         self._due = False
@@ -195,6 +216,7 @@ class ResponseStream:
 
     def abandon(self) -> None:
         """Nobody takes anything more: let the thread know at its next piece."""
+        self._request.site.farewells.discard(self._say_farewell)
         with self._room:
             self._gone = True
             self._pieces.clear()

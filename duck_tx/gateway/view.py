@@ -5,6 +5,7 @@ This module imports Django, so it is imported only where there is a view.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import sys
@@ -68,7 +69,12 @@ def answer_of(found: object, who: str) -> Any:
 
 
 def refusal(error: Exception) -> Any:
-    """The response where a view has refused its request with one of Django's exceptions; ``None`` for any other."""
+    """The response where a view has refused its request with one of Django's exceptions; ``None`` for any other.
+
+    What is suspicious, such as a host that ``ALLOWED_HOSTS`` has not, goes to the log that Django has for it.
+    """
+    if isinstance(error, SuspiciousOperation):
+        logging.getLogger(f"django.security.{type(error).__name__}").error("%s", error)
     for kinds, code, sentence in _REFUSALS:
         if isinstance(error, kinds):
             return HttpResponse(error_text(code, sentence), status=code, content_type="text/plain; charset=utf-8")

@@ -6,17 +6,17 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["Injecting", "with_tag"]
+__all__ = ["OF_THE_BODY", "SHOWN", "Injecting", "may_have_tag", "with_tag"]
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Headers = list[tuple[str, str]]
 
 _END_OF_BODY = re.compile(rb"</body\s*>", re.IGNORECASE)
-_PAGES = ("document", "frame", "iframe", "embed", "object")
+SHOWN = ("document", "frame", "iframe", "embed", "object")
 """What a browser says that it fetches when it is to be shown as a page (Sec-Fetch-Dest)."""
 
 _WITHOUT_BODY = ("204", "205", "206", "304")
-_OF_THE_BODY = ("content-length", "etag", "last-modified", "content-md5", "digest", "repr-digest", "content-digest")
+OF_THE_BODY = ("content-length", "etag", "last-modified", "content-md5", "digest", "repr-digest", "content-digest")
 """Fields that speak of the bytes that the application sent.  Were a page left that a browser could ask after, it would
 keep one with the tag of an earlier life."""
 
@@ -26,6 +26,21 @@ def with_tag(page: bytes, tag: bytes) -> bytes:
     ends = [end.start() for end in _END_OF_BODY.finditer(page)]
     at = ends[-1] if ends else len(page)
     return page[:at] + tag + page[at:]
+
+
+def may_have_tag(status: str, headers: Headers) -> bool:
+    """Whether this is the head of a page that may be changed."""
+    if status.startswith(_WITHOUT_BODY):
+        return False
+    fields = {name.lower(): value.lower() for name, value in headers}
+    kind, _, parameters = fields.get("content-type", "").partition(";")
+    return (
+        kind.strip() == "text/html"
+        and "utf-16" not in parameters
+        and "utf-32" not in parameters
+        and fields.get("content-encoding", "identity") == "identity"
+        and "content-range" not in fields
+    )
 
 
 class Injecting:
@@ -43,7 +58,7 @@ class Injecting:
         self._tag = tag
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "HEAD" or environ.get("HTTP_SEC_FETCH_DEST", "document") not in _PAGES:
+        if environ["REQUEST_METHOD"] == "HEAD" or environ.get("HTTP_SEC_FETCH_DEST", "document") not in SHOWN:
             return self._application(environ, start_response)
         head = _Head(start_response)
         body = self._application(environ, head.start)
@@ -55,7 +70,7 @@ class Injecting:
         except BaseException:
             _close(body)
             raise
-        head.fields = [field for field in head.fields if field[0].lower() not in _OF_THE_BODY]
+        head.fields = [field for field in head.fields if field[0].lower() not in OF_THE_BODY]
         head.fields.append(("Content-Length", str(len(page))))
         head.release()
         return _Page(page, body)
@@ -120,14 +135,4 @@ class _Head:
     @property
     def is_page(self) -> bool:
         """Whether this is the head of a page that may be changed, and nothing of it has been sent."""
-        if self._is_released or self._status is None or self._status.startswith(_WITHOUT_BODY):
-            return False
-        fields = {name.lower(): value.lower() for name, value in self.fields}
-        kind, _, parameters = fields.get("content-type", "").partition(";")
-        return (
-            kind.strip() == "text/html"
-            and "utf-16" not in parameters
-            and "utf-32" not in parameters
-            and fields.get("content-encoding", "identity") == "identity"
-            and "content-range" not in fields
-        )
+        return not self._is_released and self._status is not None and may_have_tag(self._status, self.fields)

@@ -78,6 +78,7 @@ async def _fails(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", _kind),
     path("open", _open_events),
+    path("events", _events),
     path("async/kind", _kind),
     path("async/count", _count),
     path("async/digest", _digest),

@@ -117,6 +117,35 @@ class ThreadTests(BothTests):
     loop = "thread"
 
 
+class StreamThroughWsgiTests(UnitTestCase):
+    """What streams asynchronously below a path that nobody has named."""
+
+    def test_events_come_one_by_one_end_with_their_client_and_the_log_has_a_hint(self) -> None:
+        server = _shared("reactor")
+        client = server.client()
+        self.addCleanup(client.close)
+        client.request("GET", "/events")
+        response = client.getresponse()
+        self.assertEqual([response.readline() for _ in range(3)], [b"data: 0\n", b"\n", b"data: 1\n"])
+        response.close()
+        client.close()
+        wait_until(lambda: server.get("/open").json()["open"] == 0, 20)
+        hint = " /events: this view streams asynchronously, and holds a gateway thread until it ends"
+        wait_until(lambda: hint in server.log, 20)
+
+    def test_a_head_request_leaves_the_connection_to_others(self) -> None:
+        server = _shared("reactor")
+        client = server.client()
+        self.addCleanup(client.close)
+        for path in ("/events", "/async/events"):
+            client.request("HEAD", path)
+            response = client.getresponse()
+            self.assertEqual((response.status, response.read()), (200, b""))
+            client.request("GET", "/")
+            self.assertEqual(client.getresponse().read(), b"WSGIRequest")
+        wait_until(lambda: server.get("/open").json()["open"] == 0, 20)
+
+
 class LifeTests(UnitTestCase):
     def test_a_stop_says_goodbye_and_ends_the_lifespan(self) -> None:
         server = serve_site(self)

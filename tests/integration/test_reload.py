@@ -103,6 +103,12 @@ class EditTests(UnitTestCase):
         self.assertEqual(server.exit(), -signal.SIGINT)
         self.assertEqual(server.left_behind(), [])
 
+    def test_pages_through_asgi_listen_too(self) -> None:
+        server = serve_reloading(self, environ={"DUCK_GATEWAY__ASGI_PATHS": '["/page"]'})
+        page = server.get("/page", HTML)
+        self.assertIn('<script src="/__duck__/script.js"', page.text)
+        self.assertEqual(int(page.headers["Content-Length"]), len(page.body))
+
     def test_pages_listen_and_hear_of_a_template_that_is_read_anew_without_a_new_process(self) -> None:
         server = serve_reloading(self)
         page = server.get("/page", HTML)

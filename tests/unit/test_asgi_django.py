@@ -38,7 +38,7 @@ def loaded(settings: str, root: str, calls: list[bool]) -> list[Any]:
 def hosts(root: str) -> list[Any]:
     """Runs in a child: which hosts are a project's own."""
     _write(root)
-    names = ("duck.example", "DUCK.example", "a.pond.example", "evil.example", "localhost", "")
+    names = ("duck.example", "DUCK.example", "duck.example.", "a.pond.example", "evil.example", "localhost", "")
     before = allowed_hosts()
     load(locate(django_settings="plain", directory=root, environ={}))
     is_allowed = allowed_hosts()
@@ -103,5 +103,5 @@ class LoadTests(UnitTestCase):
     def test_the_hosts_of_a_project_are_those_that_django_allows(self) -> None:
         before, ours, debugging = in_child(hosts, mkdtemp(dir=os.getcwd()))
         self.assertIsNone(before)
-        self.assertEqual(ours, ["duck.example", "DUCK.example", "a.pond.example"])
+        self.assertEqual(ours, ["duck.example", "DUCK.example", "duck.example.", "a.pond.example"])
         self.assertEqual(debugging, ["localhost"])

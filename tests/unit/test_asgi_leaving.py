@@ -99,6 +99,28 @@ class LeavingTests(AsgiCase):
         self.assertEqual((self.site.farewells, self.resource.running), (set(), 0))
         self.assertLogged()
 
+    def test_so_does_one_that_begins_when_the_server_stops(self) -> None:
+        seen: list[str] = []
+        go = asyncio.Event()
+        events = {**START, "headers": [(b"content-type", b"text/event-stream")]}
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await go.wait()
+            await send(events)
+            await send(body(b"data: 1\n\n", True))
+            seen.append((await receive())["type"])
+
+        self.serve(application)
+        peer = self.ask()
+        self.site.drain()
+        go.set()
+        self.turn()
+        self.assertEqual(dechunked(peer.raw.partition(b"\r\n\r\n")[2]), (b"data: 1\n\n", True))
+        self.assertEqual(seen, ["http.disconnect"])
+        self.assertEqual((self.site.farewells, self.resource.running), (set(), 0))
+        self.assertLogged()
+
     def test_one_that_ends_earlier_is_not_ended_again(self) -> None:
         events = {**START, "headers": [(b"content-type", b"text/event-stream")]}
         for last in (body(b""), {"type": "wrong"}):

@@ -32,6 +32,15 @@ class LifespanTests(AsgiCase):
             self.start(application, timeout)
         self.assertEqual(str(caught.exception), f"the ASGI application site:app {said}.")
 
+    def test_one_that_is_dropped_with_its_loop_has_not_failed(self) -> None:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await asyncio.sleep(0)
+
+        life = Lifespan(application, "site:app")._run()
+        life.send(None)
+        life.close()
+        self.assertLogged()
+
     def test_an_application_starts_and_ends(self) -> None:
         seen: list[Any] = []
 
@@ -57,6 +66,24 @@ class LifespanTests(AsgiCase):
         for application in (raising, sending(), sending({"type": "http.response.start"})):
             self.assertIsNone(self.start(application).state)
             self.stop()
+        self.assertLogged()
+
+    def test_one_that_fails_when_it_has_heard_of_its_start_goes_without_but_not_in_silence(self) -> None:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            raise LookupError("no database")
+
+        self.assertIsNone(self.start(application).state)
+        self.stop()
+        self.assertLogged("the lifespan of the ASGI application site:app failed")
+
+    def test_one_that_takes_it_for_a_request_does_not_know_it(self) -> None:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await send({"type": "http.response.start", "status": 200})
+
+        self.assertIsNone(self.start(application).state)
+        self.stop()
         self.assertLogged()
 
     def test_one_that_says_that_it_failed_stops_the_start(self) -> None:

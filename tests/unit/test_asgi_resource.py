@@ -83,6 +83,35 @@ class TimeoutTests(AsgiCase):
         self.assertEqual(peer.raw.count(b"HTTP/1.1"), 1)
         self.assertEqual(self.resource.running, 0)
 
+    def test_it_has_no_longer_when_its_client_has_left(self) -> None:
+        self.serve(forever)
+        self.ask().leave()
+        slow = self.connect()
+        slow.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        self.turn()
+        slow.leave()
+        self.turn()
+        self.assertEqual(self.resource.running, 2)
+        self.late()
+        self.assertEqual((self.resource.running, self.resource._terms.waiting), (0, set()))
+        self.assertLogged(*[r"took longer than 120 s \(gateway.request_timeout\) and its client has left."] * 2)
+
+    def test_one_that_ends_without_its_client_owes_nothing(self) -> None:
+        async def leaving(scope: Scope, receive: Receive, send: Send) -> None:
+            assert (await receive())["type"] == "http.request"
+            assert (await receive())["type"] == "http.disconnect"
+
+        async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+            await leaving(scope, receive, send)
+            await hello(scope, receive, send)
+
+        for application in (leaving, answering):
+            self.serve(application)
+            self.ask().leave()
+            self.turn()
+            self.assertEqual((self.resource.running, self.resource._terms.waiting), (0, set()))
+        self.assertLogged()
+
     def test_without_a_limit_there_is_no_timer(self) -> None:
         self.serve(forever, request_timeout=0)
         self.ask()
@@ -133,6 +162,7 @@ class SocketTests(AsgiCase):
             code, text = self.shake(*HANDSHAKE, f"Origin: {origin}", is_allowed_host=ours)
             self.assertEqual(code, 403)
             self.assertIn(said, text)
+        self.assertLogged("GET /: refused a WebSocket that a page of 'https://evil.example' opens at 'a.test': not")
 
     def test_without_a_check_every_page_may(self) -> None:
         _, text = self.shake(*HANDSHAKE, "Origin: https://evil.example")

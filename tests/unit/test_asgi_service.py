@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import threading
 from pathlib import Path
@@ -14,7 +15,9 @@ from twisted.web.resource import IResource
 from duck_tx.errors import ApplicationError
 from duck_tx.eventloop.bridge import Where
 from duck_tx.gateway.asgi.resource import ASGIResource
+from duck_tx.gateway.asgi.service import AsgiService
 from duck_tx.gateway.both import Both, NotHere
+from duck_tx.gateway.django import ASGIApplication
 from duck_tx.gateway.project import Project
 from duck_tx.gateway.service import GatewayService
 from duck_tx.gateway.wsgi import WSGIResource
@@ -41,6 +44,20 @@ async def failing(scope, receive, send):
 async def careless(scope, receive, send):
     raise NotImplementedError
 
+blocked = threading.Event()
+
+async def blocking(scope, receive, send):
+    blocked.wait()
+
+async def native(scope, receive, send):
+    raise NotImplementedError
+
+native.__signature__ = 1
+
+class OfLongAgo:
+    def __init__(self, scope):
+        ...
+
 def pages(environ, start_response):
     ...
 """
@@ -64,6 +81,13 @@ class AsgiServiceTests(AsyncTestCase):
         """What the application has noted."""
         found: list[str] = sys.modules[self.name].seen
         return found
+
+    @property
+    def blocked(self) -> threading.Event:
+        """Ends what blocks the loop."""
+        sys.path.insert(0, str(self.directory))
+        event: threading.Event = importlib.import_module(self.name).blocked
+        return event
 
     def service(self, asgi: str, *, wsgi: str = "", serves: bool = True, **settings: Any) -> GatewayService:
         project = Project(
@@ -109,6 +133,57 @@ class AsgiServiceTests(AsyncTestCase):
         with self.assertRaisesRegex(ApplicationError, f"the ASGI application {self.name}:failing could not start: not"):
             await service.startService()
         self.assertEqual((self.told, service.asgi), ([], None))
+
+    async def test_what_is_no_asgi_application_fails_the_start(self) -> None:
+        for name in ("pages", "OfLongAgo"):
+            service = self.service(name)
+            said = f"{self.name}:{name} is no ASGI application: it cannot be called with a scope, receive and send"
+            with self.assertRaisesRegex(ApplicationError, said):
+                await service.startService()
+            self.assertIsNone(service.asgi)
+
+    async def test_what_does_not_tell_how_it_is_called_is_tried(self) -> None:
+        service = await self.start("native")
+        self.assertIsNotNone(service.asgi)
+
+    async def test_something_may_be_put_around_what_answers(self) -> None:
+        service = self.service("careless")
+        given: list[object] = []
+
+        def wrap(application: ASGIApplication) -> ASGIApplication:
+            given.append(application)
+            return application
+
+        service.wrap_asgi = wrap
+        await service.startService()
+        self.assertEqual(given, [sys.modules[self.name].careless])
+
+    async def test_a_loop_that_something_blocks_is_not_waited_for(self) -> None:
+        for name in ("_AT_LEAST", "_MOMENT"):
+            self.patch(sys.modules[AsgiService.__module__], name, 0.02)
+        service = await self.start("careless", event_loop="thread")
+        assert service.asgi is not None and service.asgi._bridge is not None
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        service.asgi._bridge.enter(go_on.wait)
+        await service.asgi.idle(0)
+        with logged_lines() as lines:
+            await service.stopService()
+        said = f"the ASGI application {self.name}:careless blocks its event loop: not waiting for it"
+        self.assertEqual(lines, [said])
+        go_on.set()
+        await until(lambda: "duck-asgi" not in [each.name for each in threading.enumerate()])
+
+    async def test_a_start_that_blocks_its_loop_fails_in_time(self) -> None:
+        self.patch(sys.modules[AsgiService.__module__], "_MOMENT", 0.02)
+        service = self.service("blocking", event_loop="thread", lifespan_timeout=0.1)
+        go_on = self.blocked
+        self.addCleanup(go_on.set)
+        said = "has not started after 0.1 s .gateway.lifespan_timeout., and blocks its event loop"
+        with self.assertRaisesRegex(ApplicationError, said):
+            await service.startService()
+        go_on.set()
+        await until(lambda: "duck-asgi" not in [each.name for each in threading.enumerate()])
 
     async def test_below_a_monitor_that_is_told_instead(self) -> None:
         service = self.service("failing")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from duck_tx.gateway.asgi.flow import AHEAD
+from duck_tx.gateway.asgi.flow import AHEAD, Inflow
 from duck_tx.gateway.asgi.websocket import SocketCall
 from duck_tx.http.leaf import LeafResource
 from duck_tx.http.request import Request
@@ -76,6 +76,8 @@ class _Door(LeafResource):
 
 
 class SocketCase(AsgiCase):
+    limits = WebSocketLimits()
+
     def open(self, application: Any) -> FakeOffer:
         """Ask for a WebSocket."""
         self.serve(application)
@@ -88,9 +90,8 @@ class SocketCase(AsgiCase):
 
     def begin(self, request: Request) -> None:
         scope = {"type": "websocket"}
-        limits = WebSocketLimits()
         offer: Any = self.offer
-        self.call = SocketCall(self.resource._terms, request, scope, 0.0, offer=offer, limits=limits)
+        self.call = SocketCall(self.resource._terms, request, scope, 0.0, offer=offer, limits=self.limits)
         self.call.begin()
 
 
@@ -224,6 +225,12 @@ class TalkingTests(SocketCase):
         self.turn()
         self.assertFalse(offer.socket.paused)
 
+    def test_what_is_taken_before_the_client_has_to_wait_keeps_it_from_that(self) -> None:
+        offer = self.talk()
+        self.patch(Inflow, "put", lambda flow, piece: True)
+        offer.listener.message("taken")
+        self.assertFalse(offer.socket.paused)
+
     def test_an_application_waits_for_a_client_that_does_not_read(self) -> None:
         sent: list[int] = []
 
@@ -246,6 +253,25 @@ class TalkingTests(SocketCase):
         offer.listener.writable()
         self.turn()
         self.assertEqual(sent, [0, 1, 2, 3, 4])
+
+    def test_it_waits_sooner_where_less_may_wait_and_for_empty_messages_too(self) -> None:
+        self.limits = WebSocketLimits(max_queue=160)
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await send(ACCEPT)
+            while True:
+                await send(text(""))
+
+        self.serve(application)
+        self.site = Site(_Door(self), reactor=self.clock)
+        self.offer = FakeOffer()
+        self.offer.socket.backlogged = self.offer.socket.is_blocked_by_next = True
+        self.peer = Peer(self.site, None, None)
+        self.peer.ask()
+        self.turn()
+        self.assertEqual(self.offer.socket.sent, [""] * 10)
+        self.call.cancel()
+        self.turn()
 
 
 class ClosingTests(SocketCase):

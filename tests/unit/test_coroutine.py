@@ -132,9 +132,11 @@ def many_coroutines() -> dict[str, Any]:
         connection.settle()
     found["broken"] = [parsed(connection.received).whole, connection.wire.aborted]
 
-    connection = connect(text)()
-    connection.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-    found["upgrade"] = parsed(connection.received).code
+    found["upgrade"] = []
+    for protocol in (b"websocket", b"h2c"):
+        connection = connect(text)()
+        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % protocol)
+        found["upgrade"].append(parsed(connection.received).code)
 
     # Too many, too long, and a client that leaves.
     ended: list[str] = []
@@ -188,6 +190,33 @@ def many_coroutines() -> dict[str, Any]:
         clock.advance(0)
     found["let go"] = len(made)
     found["log"] = log
+
+    # Streams of events have no end of their own.
+    ended.clear()
+
+    async def ticks() -> Any:
+        try:
+            while True:
+                yield "data: 1\n\n"
+                await deferLater(clock, 60.0)
+        finally:
+            ended.append("ticks")
+
+    async def events(request: Any) -> StreamingHttpResponse:
+        return StreamingHttpResponse(ticks(), content_type="text/event-stream")
+
+    site = case.site_of(CoroutineResource(clock, events, "V.view", lambda: False, most=9, request_timeout=5.0))
+    with logged_lines() as lines:
+        left, early, late = [case.connect(site) for _ in range(3)]
+        left.send(sent())
+        early.send(sent())
+        left.lose()
+        found["farewells"] = [len(site.farewells)]
+        site.drain()
+        late.send(sent())
+        found["farewells"].append(len(site.farewells))
+    found["events"] = [[got.body.decode(), got.whole] for got in map(parsed, (early.received, late.received))]
+    found["events ended"] = [ended, lines]
     return found
 
 
@@ -215,8 +244,8 @@ class CoroutineTests(UnitTestCase):
         self.assertEqual(_report()["missing"][0], 404)
         self.assertEqual(_report()["missing said"], [])
 
-    def test_it_opens_no_websocket(self) -> None:
-        self.assertEqual(_report()["upgrade"], 501)
+    def test_it_opens_no_websocket_and_ignores_other_protocols(self) -> None:
+        self.assertEqual(_report()["upgrade"], [501, 200])
 
     def test_what_it_raises_is_logged_once_and_answered_with_500(self) -> None:
         for name in ("boom", "cancelled", "unfit"):
@@ -256,6 +285,12 @@ class CoroutineTests(UnitTestCase):
         self.assertEqual((code, ended), (504, ["/0", "/1"]))
         self.assertEqual(len(lines), 1)
         self.assertIn("V.view took longer than 5 s (gateway.request_timeout)", lines[0])
+
+    def test_a_stream_of_events_ends_with_the_server(self) -> None:
+        early, late = _report()["events"]
+        self.assertEqual((early, late[1]), (["data: 1\n\n", True], True))
+        self.assertEqual(_report()["farewells"], [1, 0])
+        self.assertEqual(_report()["events ended"], [["ticks"] * 3, []])
 
     def test_a_client_that_does_not_read_holds_the_pieces_back(self) -> None:
         self.assertLessEqual(_report()["held"], 1)

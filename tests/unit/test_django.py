@@ -121,7 +121,13 @@ def broken_projects(root: str) -> dict[str, Any]:
     write("needs.py", "import duck_tx_no_such\n")
     write("broken.py", "x = 1\nx = = 2\n")
     write("key.py", "import os\nSECRET_KEY = os.environ['DUCK_NO_SUCH']\n")
-    write("web.py", "application = 'no function'\n\ndef plain(environ, start_response): ...\n")
+    write(
+        "web.py",
+        "application = 'no function'\n\ndef plain(environ, start_response): ...\n\n"
+        "async def asgi(scope, receive, send): ...\n\n"
+        "class Riddle:\n    __call__ = plain\n    @property\n    def __signature__(self): raise NameError\n\n"
+        "riddle = Riddle()\n",
+    )
     write("improper.py", "from django.core.exceptions import ImproperlyConfigured as I\nraise I('Set\\nit.')\n")
     report = {
         "no settings": outcome(django_settings="nowhere.settings"),
@@ -133,6 +139,8 @@ def broken_projects(root: str) -> dict[str, Any]:
         "no wsgi": outcome(wsgi="nowhere.wsgi"),
         "no name": outcome(wsgi="web:app"),
         "no function": outcome(wsgi="web"),
+        "wrong kind": outcome(wsgi="web:asgi"),
+        "riddle": outcome(wsgi="web:riddle"),
         "plain": outcome(wsgi="web:plain"),
         "plain commands": outcome(wsgi="web:plain", commands=["migrate"]),
     }
@@ -288,6 +296,16 @@ class BrokenProjectTests(UnitTestCase):
             "--wsgi web:application: 'application' is a str, which cannot be called.",
             "NoneType",
         )
+
+    def test_an_application_for_asgi_is_none_for_wsgi(self) -> None:
+        self.assertEqual(
+            self.report["wrong kind"][0],
+            "--wsgi web:asgi is no WSGI application: it cannot be called with an environment and start_response. One"
+            " for ASGI is named with --asgi.",
+        )
+
+    def test_one_that_does_not_tell_what_it_takes_is_believed(self) -> None:
+        self.assertIn("Riddle object", self.report["riddle"][0])
 
     def test_an_application_that_is_not_django_is_served_without_files(self) -> None:
         application, mounts, debug = self.report["plain"]

@@ -72,6 +72,24 @@ class TurnedLoopTests(AsyncTestCase):
         with self.assertRaises(CancelledError):
             await spinning
 
+    async def test_another_thread_that_should_not_may_put_something_into_a_queue(self) -> None:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        getting = self.run_on(queue.get())
+        await deferLater(self.reactor, 0.001)
+        timers = self.reactor.getDelayedCalls()
+        made: list[object] = []
+
+        def put() -> None:
+            queue.put_nowait("quack")
+            made.append(self.loop._due)
+
+        thread = threading.Thread(target=put)
+        thread.start()
+        thread.join()
+        # No timer of the reactor's is made there.
+        self.assertEqual((made, self.reactor.getDelayedCalls()), ([None], timers))
+        self.assertEqual(await getting, "quack")
+
     async def test_timers_may_be_cancelled_until_they_are_made(self) -> None:
         made: list[str] = []
 

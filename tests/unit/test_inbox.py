@@ -45,6 +45,19 @@ class InboxTests(UnitTestCase):
             self.assertEqual(len(self.seen), number)
         self.assertEqual(self.woken, [])
 
+    def test_turns_are_short_while_more_and_more_comes(self) -> None:
+        def slow() -> None:
+            time.sleep(TURN)
+            self.seen.append(0)
+            if len(self.seen) < 20:
+                self.inbox.put(slow)
+
+        self.inbox.put(slow)
+        self.inbox.put(slow)
+        for number in range(1, 4):
+            self.turn()
+            self.assertEqual((len(self.seen), len(self.woken)), (number, 1))
+
     def test_it_is_behind_while_many_wait_and_some_have_been_made(self) -> None:
         self.assertFalse(self.inbox.is_behind)
         for _ in range(200):

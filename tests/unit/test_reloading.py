@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
 from duck_tx import reloading
@@ -16,7 +20,9 @@ from duck_tx.app import App
 from duck_tx.errors import ApplicationError, PortError
 from duck_tx.gateway.django import LoadedProject
 from duck_tx.gateway.project import Project
+from duck_tx.http.router import Router
 from duck_tx.reload.child import Start
+from duck_tx.reload.page import TroublePage
 from duck_tx.reloading import Monitor, Ports, is_debug, settings_below
 from duck_tx.settings import Settings, override
 from duck_tx.tap import Options, app_of, monitor_of
@@ -91,6 +97,30 @@ class PortsTests(UnitTestCase):
             self.assertRaises(PortError, ports.bound, _settings(server__port=taken.getsockname()[1]))
             self.assertIs(ports.bound(settings)["server"], first)
 
+    def test_a_unix_socket_that_is_wanted_no_more_leaves_no_file(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="duck-test-"))
+        self.addCleanup(shutil.rmtree, folder)
+        one, other = folder / "one.sock", folder / "other.sock"
+        ports, settings = self.ports(gateway__addr=f"unix:{one}")
+        ports.bound(settings)
+        ports.bound(_settings(gateway__addr=f"unix:{other}"))
+        self.assertEqual(list(folder.iterdir()), [other])
+        sockets = [sock for _, sock in ports._bound.values()]
+        ports.stopService()
+        self.assertEqual((list(folder.iterdir()), [sock.fileno() for sock in sockets]), ([], [-1, -1]))
+
+    def test_one_that_a_supervisor_has_bound_keeps_its_file(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="duck-test-"))
+        self.addCleanup(shutil.rmtree, folder)
+        path = folder / "x.sock"
+        given = socket.socket(socket.AF_UNIX)
+        self.addCleanup(given.close)
+        given.bind(str(path))
+        ports, settings = self.ports({"backend": given}, gateway__addr=f"unix:{path}")
+        ports.bound(settings)
+        ports.stopService()
+        self.assertTrue(path.exists())
+
     def test_what_a_supervisor_has_bound_is_used(self) -> None:
         given = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(given.close)
@@ -125,6 +155,10 @@ class MonitorTests(UnitTestCase):
         names = [os.path.relpath(path) for path in start.watched]
         self.assertEqual(names[:2], ["duck.toml", "pyproject.toml"])
         self.assertEqual(self.titles, ["duck-server: reloader"])
+
+    def test_its_ports_are_the_last_to_go(self) -> None:
+        monitor, ports = self.monitor()
+        self.assertIs(next(iter(monitor.service)), ports)
 
     def test_it_is_said_that_there_are_no_worker_processes_below(self) -> None:
         for wanted, expected in ((True, ["worker processes"]), (False, [])):
@@ -218,6 +252,29 @@ class AppTests(AsyncTestCase):
         app = App(settings=_settings(gateway__enabled=False), disable_ipc_handler=True, disable_signal_handler=True)
         await app.start_ducksight_reloader()
         await app.stop(no_exit=True)
+
+    async def test_every_port_says_why_the_project_cannot_be_loaded(self) -> None:
+        from twisted.internet import reactor
+
+        settings = _settings(
+            gateway__wsgi="some.module:application", gateway__addr="127.0.0.1:8001", server__state_dir=self.mktemp()
+        )
+        app = App(settings=settings, disable_ipc_handler=True, disable_signal_handler=True)
+        self.addCleanup(app.stop, no_exit=True)
+        self.patch(reactor, "addSystemEventTrigger", lambda *what: None)
+        ours, theirs = socket.socketpair()
+        gone: Deferred[None] = Deferred()
+        reloading.equip(app.tree, reactor, ours, lambda: gone.callback(None))
+        failed = app.tree.gateway.failed
+        assert failed is not None
+        with logged_lines():
+            failed(ApplicationError("the ducks are not in a row"))
+        for name in ("server", "backend"):
+            router = app.tree.serving.ports[name].site.resource
+            assert isinstance(router, Router)
+            self.assertIsInstance(router.default, TroublePage, name)
+        theirs.close()
+        await gone
 
     def test_a_production_start_imports_nothing_of_this(self) -> None:
         code = "import sys, duck_tx.tap\nassert not [name for name in sys.modules if name.startswith('duck_tx.reload')]"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from duck_tx.gateway.spool import Spool
 from duck_tx.gateway.stream import ClientGone, ResponseStream
-from tests.unit.wsgi_case import TEXT, Environ, GatewayTestCase, HeldPool, StartResponse, parsed
+from tests.unit.wsgi_case import TEXT, Environ, GatewayTestCase, HeldPool, StartResponse, dechunked, just, parsed
 
 LONG = 20.0
 
@@ -194,6 +194,28 @@ class OnTheReactorThreadTests(GatewayTestCase):
 
         self.stream(pieces)
         self.assertEqual(made, [0])
+
+    def test_a_stream_of_events_ends_with_the_server(self) -> None:
+        events = just(self.events, fields=[("content-type", "Text/Event-Stream")])
+        self.ended: list[bool] = []
+        for pieces in (1, 0):
+            self.many = pieces
+            self.serve(events)
+            self.peer = self.connect()
+            self.peer.ask()
+            self.assertEqual(dechunked(self.peer.raw.partition(b"\r\n\r\n")[2]), (b"data: 1\n\n" * pieces, True))
+            self.assertEqual((self.site.farewells, self.peer.cut), (set(), False))
+        self.assertEqual(self.ended, [True, True])
+
+    def events(self) -> Iterator[bytes]:
+        """Events without end, of which the server stops after some."""
+        try:
+            yield b"data: 1\n\n" if self.many else b""
+            self.site.drain()
+            while True:
+                yield b"" if self.many else b"data: late\n\n"
+        finally:
+            self.ended.append(True)
 
     def test_the_file_of_a_client_that_left_is_closed(self) -> None:
         def pieces() -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -76,6 +77,13 @@ def many_views() -> dict[str, Any]:
 
         return SimpleTemplateResponse(Template(), {"x": 1})
 
+    noted: list[str] = []
+
+    def note(record: logging.LogRecord) -> bool:
+        noted.append(record.getMessage())
+        return False
+
+    logging.getLogger("django.security.SuspiciousOperation").addFilter(note)
     set_script_prefix("/elsewhere/")
     found = {
         "text": answer(lambda request: f"hello {request.GET['name']} at {request.path}"),
@@ -103,6 +111,7 @@ def many_views() -> dict[str, Any]:
         "error": answer(boom),
     }
     found["template"] = answer(template)
+    found["noted"] = noted
     found["signals"] = [said.count("started"), said.count("finished")]
     with logged_lines() as lines:
         found["page"] = answer(boom, debug=True)
@@ -175,6 +184,9 @@ class ViewTests(UnitTestCase):
             self.assertEqual(status, f"{name} {reason}")
             self.assertTrue(body.startswith(f"{name} {reason}\n"), body)
             self.assertEqual(fields["Content-Type"], "text/plain; charset=utf-8")
+
+    def test_what_is_suspicious_is_noted_where_django_notes_it(self) -> None:
+        self.assertEqual(_report()["noted"], ["why"])
 
     def test_what_it_raises_is_for_the_gateway_to_log_and_to_answer(self) -> None:
         self.assertEqual(_report()["error"], "LookupError: lost")

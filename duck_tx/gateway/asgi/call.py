@@ -76,22 +76,24 @@ class Call:
         self._bridge.enter(self._begin)
 
     def answered(self) -> None:
-        """The answer has begun."""
+        """The answer has begun, or none is to come."""
         self._terms.waiting.discard(self)
 
     def abandon(self) -> None:
         """Nobody waits for the answer any more."""
         if not self.gone:
+            # Still one of those that owe an answer: it has no longer for itself than for its client.
             self.gone = True
-            self.answered()
             self._outflow.open()
             self._inflow.tell()
 
     def give_up(self, timeout: float) -> None:
         """The application has taken too long: answer in its stead, and cancel it."""
+        said = "its client has left" if self.gone else "was answered with 504"
+        self.answered()
         self.abandon()
         self.request.fail(504, "The application took too long to make this page.")
-        self._bridge.enter(self._late, timeout)
+        self._bridge.enter(self._late, timeout, said)
 
     @property
     def waits_for_client(self) -> bool:
@@ -100,8 +102,8 @@ class Call:
 
     def _fail(self) -> None:
         """The application failed: say so, if that can still be said."""
+        self.answered()
         if not self.gone:
-            self.answered()
             self.request.fail(500, "The application could not make this page. The server's log says why.")
 
     # On the loop.
@@ -116,14 +118,14 @@ class Call:
         if self.task is not None:
             self.task.cancel()
 
-    def _late(self, timeout: float) -> None:
+    def _late(self, timeout: float, said: str) -> None:
         task = self.task
         if task is None or task.done():
             return
         _log.error(
-            "{asked} took longer than {timeout:g} s (gateway.request_timeout) and was answered with 504.\n"
+            "{asked} took longer than {timeout:g} s (gateway.request_timeout) and {said}.\n"
             "{stack}",
-            asked=self.request.asked, timeout=timeout, stack=_stack(task.get_coro()),
+            asked=self.request.asked, timeout=timeout, said=said, stack=_stack(task.get_coro()),
         )  # fmt: skip
         self.cancel()
 
@@ -139,6 +141,8 @@ class Call:
             self._raised(error)
         finally:
             self._terms.running.discard(self)
+            if self.gone:
+                self._bridge.leave(self.answered)
 
     def _raised(self, error: BaseException) -> None:
         if self.gone and _is_of_leaving(error):

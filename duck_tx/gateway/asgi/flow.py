@@ -27,15 +27,18 @@ class Outflow:
     """What an application sends, on its way to a client.
 
     A piece is taken when the client's connection has room for the next one.
+
+    :ivar ahead: bytes that the application may be ahead.
     """
 
-    __slots__ = ("_bridge", "_given", "_passed", "_room", "_taken", "_waits", "is_blocked")
+    __slots__ = ("_bridge", "_given", "_passed", "_room", "_taken", "_waits", "ahead", "is_blocked")
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self._given = self._passed = self._taken = 0
         self._waits = False
         self._room: asyncio.Event | None = None
+        self.ahead = AHEAD
         self.is_blocked = False
 
     # On the loop.
@@ -47,17 +50,17 @@ class Outflow:
     @property
     def is_full(self) -> bool:
         """Whether who gives more has to wait."""
-        return self._given - self._taken >= AHEAD
+        return self._given - self._taken >= self.ahead
 
     async def room(self) -> None:
         """Wait until there is room for more, or nobody takes anything any more."""
         room = self._room
         if room is None:
             room = self._room = asyncio.Event()
-        while self._given - self._taken >= AHEAD:
+        while self.is_full:
             room.clear()
             self._waits = True
-            if self._given - self._taken < AHEAD:
+            if not self.is_full:
                 break
             await room.wait()
 
@@ -67,7 +70,9 @@ class Outflow:
         """So many bytes are with the connection."""
         self._passed += size
         if not self.is_blocked:
-            self._accept()
+            self._taken = self._passed
+            if self._waits:
+                self._accept()
 
     def block(self) -> None:
         """The client must read first."""

@@ -63,6 +63,8 @@ class HttpCall(Call):
             self._is_paused = True
             assert self._body is not None
             self._body.pause()
+            # Has it been taken before this could be seen, nobody else says so.
+            self._read_on()
 
     def body_ended(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """That was all."""

@@ -21,7 +21,8 @@ _STARTUP, _SHUTDOWN = "lifespan.startup", "lifespan.shutdown"
 class Lifespan:
     """One life of an application.  All of it is for the loop's thread.
 
-    An application that does not know the scope raises or returns at once, and goes without.
+    An application that does not know the scope raises or returns at once, and goes without.  So does one that fails
+    when it has heard of its start and does not say so, as ASGI has it; but that is logged.
 
     :param name: of the application, for messages.
     :ivar state: what the application has put there for every scope; ``None`` if it does not know this one.
@@ -35,7 +36,7 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
         self._asked: asyncio.Queue[str] = asyncio.Queue()
         self._answers: dict[str, asyncio.Future[str | None]] = {}
-        self._has_spoken = False
+        self._has_spoken = self._has_heard = False
 
     async def start(self, timeout: float) -> None:
         """Let the application start.
@@ -93,8 +94,11 @@ class Lifespan:
         }
         try:
             await self._application(scope, self._receive, self._send)
+        except GeneratorExit:
+            # Nobody turns the loop any more.
+            raise
         except BaseException as error:
-            if self._is_open(_STARTUP) and not self._has_spoken:
+            if self._is_open(_STARTUP) and not self._has_spoken and not self._has_heard:
                 # It does not know the scope: so say most of those that do not.
                 return
             if not isinstance(error, asyncio.CancelledError):
@@ -105,7 +109,9 @@ class Lifespan:
         return answer is not None and not answer.done()
 
     async def _receive(self) -> Event:
-        return {"type": await self._asked.get()}
+        what = await self._asked.get()
+        self._has_heard = True
+        return {"type": what}
 
     async def _send(self, event: Event) -> None:
         kind = event["type"]
@@ -119,6 +125,8 @@ class Lifespan:
                     why = _last_line(checked(event, "message", str, "")) or "it does not say why"
                 self._answers[what].set_result(why)
                 return
+        # One that answers whatever it is called for has not understood what it has heard.
+        self._has_heard = False
         raise RuntimeError(f"{kind!r} in a lifespan")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
 from duck_tx.eventloop.bridge import Bridge
@@ -20,8 +21,12 @@ from duck_tx.websocket.limits import WebSocketLimits
 
 __all__ = ["ASGIResource"]
 
+_log = Logger()
 _TICK = 1.0
 _WEBSOCKET = b"websocket"
+
+_SHOWN = 200
+"""Characters of what a stranger sent that are logged."""
 
 _LAST_STEPS = 1.0
 """Seconds that a call has to end when it is cancelled."""
@@ -98,6 +103,13 @@ class ASGIResource(LeafResource):
             return None
         allowed = self._is_allowed_host
         if allowed is not None and not same_origin(offer, request, allowed):
+            _log.warn(
+                "{asked}: refused a WebSocket that a page of {origin!r} opens at {host!r}: not both are in"
+                " ALLOWED_HOSTS (websocket.check_origin)",
+                asked=request.asked,
+                origin=(offer.origin or "")[:_SHOWN],
+                host=request.origin.host.decode("latin-1")[:_SHOWN],
+            )
             request.fail(403, "Pages of other sites may not open a WebSocket here.")
             return None
         scope = websocket_scope(request, offer.subprotocols, terms.state)
@@ -107,7 +119,7 @@ class ASGIResource(LeafResource):
         self._tick = None
         now = time.monotonic()
         for call in [call for call in self._terms.waiting if call.deadline <= now]:
-            if call.waits_for_client:
+            if call.waits_for_client and not call.gone:
                 # Who is slow there is a matter of the limits of bodies.
                 call.deadline = now + self._timeout
             else:

@@ -13,6 +13,7 @@ from duck_tx.eventloop.bridge import Bridge
 from duck_tx.gateway.asgi.call import Event, checked
 from duck_tx.gateway.asgi.flow import Outflow
 from duck_tx.http.filepart import FilePart
+from duck_tx.http.headers import NO_BODY, allowed_trailers, is_token
 from duck_tx.http.request import Request
 from duck_tx.http.response import Block, ResponseError, serialise, status_line
 
@@ -21,6 +22,10 @@ __all__ = ["Response", "Stage", "fields_of"]
 Fields = list[tuple[bytes, bytes]]
 
 _EVENTS = b"text/event-stream"
+
+_LEFT_OUT = 1_048_576
+"""Bytes of a body that the client is not to have, as far as its length is known, which are taken all the same: most
+applications do not expect that anybody leaves then."""
 
 
 class Stage:
@@ -48,8 +53,8 @@ class Response:
     """
 
     __slots__ = (
-        "_answered", "_ended", "_has_trailers", "_head", "_is_endless", "_is_over", "_leave", "_outflow", "_prefix",
-        "_request", "_trailers", "has_begun", "stage",
+        "_answered", "_ended", "_has_trailers", "_head", "_is_endless", "_is_over", "_leave", "_left_out", "_outflow",
+        "_prefix", "_request", "_takes_trailers", "_trailers", "has_begun", "stage",
     )  # fmt: skip
 
     def __init__(
@@ -68,8 +73,9 @@ class Response:
         self._ended = ended
         self._prefix = prefix
         self._head: tuple[bytes, int, Block] | None = None
-        self._has_trailers = self._is_endless = False
+        self._has_trailers = self._takes_trailers = self._is_endless = False
         self._trailers: Fields = []
+        self._left_out: int | None = None
         self._is_over = False
         self.stage = Stage.HEAD
         self.has_begun = False
@@ -92,7 +98,7 @@ class Response:
             self._start(event)
         elif stage == Stage.TRAILERS and name == "trailers":
             self._take_trailers(event)
-        elif stage == Stage.HEAD and name == "early_hint":
+        elif name == "early_hint" and stage != Stage.DONE:
             links = [(b"Link", link) for link in event.get("links", ())]
             # What is no header field is found here, where the application learns of it.
             serialise(links)
@@ -108,8 +114,14 @@ class Response:
     def _start(self, event: Event) -> None:
         code = checked(event, "status", int)
         fields = fields_of(event.get("headers", ()))
-        self._head = status_line(code), code, serialise(fields)
-        self._has_trailers = bool(event.get("trailers", False))
+        block = serialise(fields)
+        if event.get("trailers", False):
+            self._has_trailers = True
+            request = self._request
+            self._takes_trailers = request.takes_trailers and request.clientproto != b"HTTP/1.0"
+            if self._takes_trailers and (block.length is None or request.clientproto == b"HTTP/2"):
+                block = block._replace(lines=block.lines + _announced(fields))
+        self._head = status_line(code), code, block
         self._is_endless = any(name.lower() == b"content-type" and value.startswith(_EVENTS) for name, value in fields)
         self.stage = Stage.BODY
 
@@ -142,7 +154,8 @@ class Response:
     def _take_trailers(self, event: Event) -> None:
         fields = fields_of(event.get("headers", ()))
         serialise(fields)
-        self._trailers += fields
+        if self._takes_trailers:
+            self._trailers += fields
         if not event.get("more_trailers", False):
             self.stage = Stage.DONE
             self._leave(self._finish)
@@ -185,34 +198,55 @@ class Response:
             self._request.send_interim(103, links)
 
     def _send(self, line: bytes, code: int, block: Block, body: bytes) -> None:
+        self._answered()
         if not self._is_over:
             self._is_over = True
-            self._answered()
             self._request.send(line, code, block, body)
 
     def _send_file(self, line: bytes, code: int, block: Block, part: FilePart) -> None:
+        self._answered()
         if self._is_over:
             part.file.close()
             return
         self._is_over = True
-        self._answered()
         self._request.send_file(line, code, block, part)
 
     def _begin(self, line: bytes, code: int, block: Block, body: bytes) -> None:
+        self._answered()
         if self._is_over:
             return
-        self._answered()
         request = self._request
         request.begin(line, code, block)
+        if request.method == b"HEAD" or code in NO_BODY:
+            # That is all; whoever waits for it on this connection does not wait for the body to be made.
+            self._is_over = True
+            self._left_out = -1 if block.length is None else min(block.length, _LEFT_OUT)
+            request.finish()
+            self._leave_out(body)
+            return
         if self._is_endless:
             request.site.farewells.add(self._say_farewell)
         request.registerProducer(self, True)
         self._write(body)
+        if self._is_endless and request.site.draining:
+            # All others have been told before it began.
+            self._say_farewell()
 
     def _write(self, data: bytes) -> None:
         if not self._is_over:
             self._request.write(data)
             self._outflow.take(len(data))
+        elif self._left_out is not None:
+            self._leave_out(data)
+
+    def _leave_out(self, data: bytes) -> None:
+        """Let an application come to the end of a body, if that is near, but not go on for ever."""
+        assert self._left_out is not None
+        self._left_out -= len(data)
+        self._outflow.take(len(data))
+        if self._left_out < 0:
+            self._left_out = None
+            self._ended()
 
     def _finish(self) -> None:
         if self._is_over:
@@ -234,6 +268,14 @@ class Response:
 
     def stopProducing(self) -> None:
         """The client has left; the request says so too."""
+
+
+def _announced(fields: Fields) -> bytes:
+    """The application's own ``Trailer`` as a line, with the names that may be sent (RFC 9110 6.6.2)."""
+    values = [value for name, value in fields if name.lower() == b"trailer"]
+    names = [name.strip(b" \t") for name in b",".join(values).split(b",")]
+    allowed = [name for name, _ in allowed_trailers((name, b"") for name in names if is_token(name))]
+    return b"Trailer: %b\r\n" % b", ".join(allowed) if allowed else b""
 
 
 def fields_of(headers: Any) -> Fields:

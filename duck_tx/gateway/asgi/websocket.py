@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from duck_tx.gateway.asgi.call import Call, ClientLeft, Event, Terms, checked
+from duck_tx.gateway.asgi.flow import AHEAD
 from duck_tx.gateway.asgi.response import Response, Stage, fields_of
 from duck_tx.http.request import Request
 from duck_tx.http.response import serialise
@@ -19,6 +20,9 @@ _DENIAL = "websocket.http.response."
 _CUT = 1006
 _NORMAL = 1000
 _BROKEN = 1011
+
+_HEAD = 16
+"""Bytes that a message takes on the wire beside its own, at most."""
 
 
 class _State:
@@ -58,6 +62,8 @@ class SocketCall(Call):
         self._socket: WebSocket | None = None
         self._is_paused = False
         self._end = (_CUT, "")
+        # Whoever waits for its turn is never one too many.
+        self._outflow.ahead = max(1, min(AHEAD, limits.max_queue))
 
     # On the reactor thread.
 
@@ -68,16 +74,16 @@ class SocketCall(Call):
         super().abandon()
 
     def _accept(self, subprotocol: str | None, fields: list[tuple[bytes, bytes]]) -> None:
+        self.answered()
         if not self.gone:
-            self.answered()
             self._socket = self._offer.accept(subprotocol, fields, self, self._limits)
 
     def _deny(self) -> None:
+        self.answered()
         if not self.gone:
-            self.answered()
             self.request.fail(403, "The application does not accept this WebSocket.")
 
-    def _send(self, data: str | bytes) -> None:
+    def _send(self, data: str | bytes, size: int) -> None:
         socket = self._socket
         if socket is None or self.gone:
             return
@@ -86,7 +92,7 @@ class SocketCall(Call):
         else:
             socket.send_bytes(data)
         self._outflow.is_blocked = socket.backlogged
-        self._outflow.take(len(data))
+        self._outflow.take(size)
 
     def _close(self, code: int, reason: str) -> None:
         if self._socket is not None and not self.gone:
@@ -103,6 +109,8 @@ class SocketCall(Call):
             self._is_paused = True
             assert self._socket is not None
             self._socket.pause()
+            # Has it been taken before this could be seen, nobody else says so.
+            self._read_on()
 
     def writable(self) -> None:
         """The client has read."""
@@ -195,12 +203,15 @@ class SocketCall(Call):
         if kind == "websocket.send":
             data = event.get("text")
             if data is None:
-                data = checked(event, "bytes", bytes)
-            elif not checked(event, "text", str).isascii():
+                size = len(checked(event, "bytes", bytes))
+            elif checked(event, "text", str).isascii():
+                size = len(data)
+            else:
                 # Half a surrogate pair is found here, as what is no code to close with below.
-                data.encode()
-            self._outflow.give(len(data))
-            self._bridge.leave(self._send, data)
+                size = len(data.encode())
+            size += _HEAD
+            self._outflow.give(size)
+            self._bridge.leave(self._send, event["bytes"] if data is None else data, size)
         elif kind == "websocket.close":
             code = event.get("code")
             code = _NORMAL if code is None else checked(event, "code", int)
