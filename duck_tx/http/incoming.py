@@ -175,6 +175,12 @@ class IncomingRequest(server.Request):
         return wanted_upgrade(self.raw_headers) if self._version == b"1.1" else b""
 
     @_lazy
+    def takes_trailers(self) -> bool:
+        """Whether the client says that it takes trailers (``TE``, RFC 9110 10.1.4)."""
+        offers = [value for name, value in self.raw_headers if name.lower() == b"te"]
+        return b"trailers" in [offer.strip(b" \t").lower() for offer in b",".join(offers).split(b",")]
+
+    @_lazy
     def trailers(self) -> Fields:
         return []
 

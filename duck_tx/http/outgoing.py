@@ -277,15 +277,18 @@ class OutgoingResponse(IncomingRequest):
         self._done()
 
     def _last_chunk(self) -> bytes:
+        return b"0\r\n%b\r\n" % self._trailer_lines()
+
+    def _trailer_lines(self) -> bytes:
+        """The trailers, if there are any that can be sent."""
         trailers = self.__dict__.get("trailers")
         if not trailers:
-            return b"0\r\n\r\n"
+            return b""
         try:
-            lines = trailer_lines(trailers)
+            return trailer_lines(trailers)
         except ResponseError as error:
             _log.error("{asked}: no trailers are sent: {error}", asked=self.asked, error=error)
-            lines = b""
-        return b"0\r\n%b\r\n" % lines
+            return b""
 
     def cut(self) -> None:
         """End the response here, so that the client cannot take it for whole.

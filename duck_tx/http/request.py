@@ -68,6 +68,9 @@ class Request(OutgoingResponse):
     def connectionLost(self, reason: Failure) -> None:
         """The client left: let go of everything, tell those who asked to be told."""
         self._disconnected = True
+        if self.startedWriting and not self.finished:
+            # It broke off, as a stream of events does when nobody listens any more.
+            self.site.done(self)
         if self.arriving is not None:
             self.arriving.fail(None)
         self._close_body()

@@ -71,8 +71,8 @@ class Router(LeafResource):
                 raise ValueError(f"a mount's host is a name or address without a port, unlike {host!r}")
             mounts = self._hosts.get(host, ())
         if any(prefix == each for each, _ in mounts):
-            at = prefix if host is None else host + prefix
-            raise ValueError(f"something is mounted at {at!r} already")
+            at = (prefix if host is None else host + prefix).decode("latin-1")
+            raise ValueError(f"something is mounted at {at} already")
         mounts = tuple(sorted([*mounts, (prefix, resource)], key=lambda each: -len(each[0])))
         if host is None:
             self._mounts = mounts

@@ -119,7 +119,12 @@ class ServerService(Service):
         :raises Exception: what binding raises.
         """
         if self._socket is None:
-            self._bind().close()
+            bound = self._bind()
+            is_ours = not bound.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            bound.close()
+            if is_ours:
+                # One that listens already was handed over, and its file leads to it.
+                self._remove_file()
 
     def privilegedStartService(self) -> None:
         """Bind, so that a taken port is found before anything else is started."""

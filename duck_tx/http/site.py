@@ -189,7 +189,7 @@ class Site(server.Site):
             self._tell_drained()
 
     def done(self, request: Request) -> None:
-        """A response is whole."""
+        """A response is whole, or will not be more than it is."""
         self.answered += 1
         if self.access_log is not None:
             try:

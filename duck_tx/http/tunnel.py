@@ -66,6 +66,11 @@ class Tunnel:
         raise NotImplementedError
 
     @property
+    def taken(self) -> int:
+        """Bytes that have reached the client's system, as far as ours knows; only what is more than before counts."""
+        raise NotImplementedError
+
+    @property
     def deadline(self) -> float:
         """Clock seconds (``site.seconds``) at which ``end.expired()`` is due, up to a second late; infinity: never."""
         return self._deadline
@@ -90,6 +95,10 @@ class Tunnel:
     def close(self) -> None:
         """Say that nothing more will be written, once what waits is out.  The tunnel is over when the client has done
         the same."""
+        raise NotImplementedError
+
+    def hang_up(self) -> None:
+        """End it behind what was written, whatever the client still has to say."""
         raise NotImplementedError
 
     def abort(self) -> None:

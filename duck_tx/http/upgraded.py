@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import fcntl
+import sys
+import termios
+from typing import TYPE_CHECKING, Any
 
 from duck_tx.http.connection import Phase
 from duck_tx.http.tunnel import Tunnel, TunnelEnd
@@ -57,9 +60,15 @@ class UpgradedConnection(Tunnel):
     def backlogged(self) -> bool:
         return self._channel.outlet.backlogged
 
+    @property
+    def taken(self) -> int:
+        channel = self._channel
+        return channel.outlet.sent - _on_the_way(channel.transport)
+
     def write(self, data: bytes) -> None:
-        if data and not self._closing and self._is_open:
-            self._channel.outlet.send(data)
+        channel = self._channel
+        if data and not self._closing and channel.guest is self and channel.phase == Phase.TAKEN:
+            channel.outlet.send(data)
 
     def pause(self) -> None:
         self._flowing = False
@@ -75,6 +84,11 @@ class UpgradedConnection(Tunnel):
             self._closing = True
             if not self._channel.outlet.backlogged:
                 self._half_close()
+
+    def hang_up(self) -> None:
+        if self._is_open:
+            self._closing = True
+            self._channel.close()
 
     def abort(self) -> None:
         if self._channel.guest is self:
@@ -137,12 +151,6 @@ class UpgradedConnection(Tunnel):
         """The site is stopping."""
         self.go_away()
 
-    def hang_up(self) -> None:
-        """Close after what was written, whatever the client still has to say."""
-        if self._is_open:
-            self._closing = True
-            self._channel.close()
-
     def lost(self) -> None:
         """The connection is gone."""
         self._lose(max(self._channel.outlet.sent - self._sent_before, 0))
@@ -167,3 +175,12 @@ class UpgradedConnection(Tunnel):
             channel.deadline = self._deadline
             if channel.outlet.backlogged:
                 channel.deadline = min(self._deadline, channel.write_deadline())
+
+
+def _on_the_way(transport: Any) -> int:
+    """Bytes that the system has been given and the client's has not taken; 0 where the system does not say."""
+    try:
+        return int.from_bytes(fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except (AttributeError, OSError, ValueError):
+        # No socket, or one that is gone.
+        return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from duck_tx.http.headers import NO_BODY
 from duck_tx.http.request import Request
-from duck_tx.http.response import Block, trailer_lines
+from duck_tx.http.response import Block
 from duck_tx.http2.encode import encoded_fields, encoded_length, encoded_status
 from duck_tx.http2.stream import Stream
 
@@ -54,8 +54,8 @@ class Http2Request(Request):
         elif data:
             data = self._within_length(data)
         head, self._unsent_head = self._unsent_head, b""
-        if self._ending and "trailers" in self.__dict__ and not self._bodyless:
-            self.channel.trailers = encoded_fields(trailer_lines(self.trailers))
+        if self._ending and not self._bodyless:
+            self.channel.trailers = encoded_fields(self._trailer_lines())
         if head:
             whole = self._bodyless or self._declared in (None, self.sentLength)
             if self._ending and whole and not self.channel.trailers:

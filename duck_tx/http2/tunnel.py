@@ -65,6 +65,10 @@ class StreamTunnel(Tunnel):
     def backlogged(self) -> bool:
         return not self._arrival.is_over and self._stream.outlet.backlogged
 
+    @property
+    def taken(self) -> int:
+        return self._written - self._stream.waiting
+
     def write(self, data: bytes) -> None:
         if not self._arrival.is_over and not self._is_closed and data:
             self._written += len(data)
@@ -85,6 +89,10 @@ class StreamTunnel(Tunnel):
             self._calling = True
             self._stream.half_close()
             self._calling = False
+
+    def hang_up(self) -> None:
+        # The reset goes behind what has been sent; what waits for a window would wait for ever.
+        self.abort()
 
     def abort(self) -> None:
         if not self._arrival.is_over:

@@ -68,6 +68,7 @@ class WebSocket:
         "_reader",
         "_said",
         "_state",
+        "_taken",
         "_told",
         "_tunnel",
         "subprotocol",
@@ -91,7 +92,7 @@ class WebSocket:
         self._state = _OPEN
         self._said = (ABNORMAL, "")
         self._queue: list[bytes] = []
-        self._queued = 0
+        self._queued = self._taken = 0
         self._heard = self._pinged = self._paused = self._delivering = self._ended = self._told = False
 
     def open(self, tunnel: Tunnel) -> None:
@@ -193,7 +194,7 @@ class WebSocket:
     def expired(self) -> None:
         """The deadline has passed: ask for a sign of life, or wait no longer."""
         if self._state != _OPEN:
-            self._tunnel.abort()
+            self._wait_or_cut()
             return
         limits = self._limits
         if self._paused or self._tunnel.backlogged:
@@ -280,12 +281,13 @@ class WebSocket:
         if not self._delivering and not self._queue and not self._tunnel.backlogged:
             self._tunnel.write(data)
             return
+        before = self._queued
         self._queue.append(data)
         self._queued += len(data)
         if not self._tunnel.backlogged:
             if not self._delivering or self._queued > _AT_ONCE:
                 self._flush()
-        elif self._queued > self._limits.max_queue and len(self._queue) > 1:
+        elif before > self._limits.max_queue:
             self._queue.clear()
             self._fail(Code.TRY_AGAIN_LATER, "too much waits to be read")
 
@@ -307,7 +309,7 @@ class WebSocket:
         self._said = (code, reason)
         self._queue.append(frame(_CLOSE, payload))
         self._push()
-        self._tunnel.deadline = self._now() + self._limits.close_timeout
+        self._wait()
 
     def _fail(self, code: int, reason: str) -> None:
         """Close, and listen no more (7.1.7)."""
@@ -328,9 +330,28 @@ class WebSocket:
         if self._paused:
             self._paused = False
             self._tunnel.resume()
-        self._tunnel.deadline = self._now() + self._limits.close_timeout
+        self._wait()
         self._tunnel.close()
         self._tell()
+
+    def _wait(self) -> None:
+        """Give the client its time."""
+        self._taken = self._tunnel.taken
+        self._tunnel.deadline = self._now() + self._limits.close_timeout
+
+    def _wait_or_cut(self) -> None:
+        """The client has had its time; but as long as it still takes what was sent before the close, at the rate that
+        responses are to be taken at, it cannot have seen that."""
+        tunnel = self._tunnel
+        least = tunnel.request.site.limits.write_min_rate * self._limits.close_timeout
+        if tunnel.taken - self._taken > least:
+            self._wait()
+        elif tunnel.backlogged:
+            tunnel.abort()
+        else:
+            # Between a proxy and its client much may still be on the way, and would be lost with a connection that is
+            # cut.
+            tunnel.hang_up()
 
     def _let_go(self) -> None:
         """Free what only messages needed."""

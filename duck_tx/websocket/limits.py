@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duck_tx.settings import WebSocketSettings
 
 __all__ = ["WebSocketLimits"]
 
@@ -14,7 +18,8 @@ class WebSocketLimits:
     Times in seconds, sizes in bytes.
 
     :ivar max_message: longest message of the client's, after it is decompressed.
-    :ivar max_queue: how much may wait for a client that does not read; one message may always wait.
+    :ivar max_queue: how much may wait for a client that does not read; the message that comes when it is more is one
+        too many.
     :ivar ping_interval: silence of the client after which it is asked for a sign of life; 0: never.
     :ivar ping_timeout: how long it may take to give one.
     :ivar close_timeout: how long it may take to answer a close, and to hang up.
@@ -31,3 +36,8 @@ class WebSocketLimits:
     compression: bool = True
     compression_window: int = 12
     compression_takeover: bool = True
+
+    @classmethod
+    def of(cls, settings: WebSocketSettings) -> WebSocketLimits:
+        """Those that the settings say."""
+        return cls(**{name: getattr(settings, name) for name in cls.__slots__})

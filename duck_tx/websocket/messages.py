@@ -90,7 +90,10 @@ class MessageReader:
             end = start + size
             if 0 <= size <= MAX_CONTROL and end <= len(data) and size <= self._max:
                 payload = mask(data[start:end], data[at + 2 : start])
-                self._taken(end)
+                if end == len(data):
+                    self._data, self._at = b"", 0
+                else:
+                    self._at = end
                 return _text(payload) if first == 0x81 else payload
         return self._read_any()
 

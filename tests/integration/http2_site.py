@@ -21,7 +21,7 @@ from duck_tx.http.limits import Limits
 from duck_tx.http.site import Site
 from duck_tx.http2.channel import Http2Channel
 from duck_tx.http2.limits import Http2Limits
-from tests.integration.http2_live import Live
+from tests.integration.streams import Streams
 from tests.integration.wire_resource import tree, write_files
 
 FLOW = 64 * 1024 * 1024
@@ -89,7 +89,7 @@ def main() -> None:
         (b"flow", _Flow("flow.bin")),
     ):
         router.default.putChild(name, resource)
-    router.mount(b"/live/", Live())
+    router.mount(b"/live/", Streams())
     site = Http2Site(router, reactor=reactor, limits=Limits())
     port = reactor.listenTCP(0, site, interface="127.0.0.1")
     reactor.addSystemEventTrigger("before", "shutdown", port.stopListening)

@@ -41,27 +41,25 @@ class CurlTests(UnitTestCase):
         self.assertEqual(self.body("/live/echo", "--data-binary", "@-", sent=b""), b"")
 
     def test_a_large_body_is_taken(self) -> None:
-        self.assertEqual(self.body("/live/count", "--upload-file", "-", sent=bytes(20_000_000)), b"20000000")
+        self.assertEqual(self.body("/live/sink", "--upload-file", "-", sent=bytes(20_000_000)), b"20000000")
 
     def test_a_body_is_invited_when_it_is_wanted(self) -> None:
         expects = ("--header", "Expect: 100-continue", "--include", "--upload-file", "-")
-        said = self.body("/live/count", *expects, sent=BODY)
+        said = self.body("/live/sink", *expects, sent=BODY)
         self.assertTrue(said.startswith(b"HTTP/2 100 "), said[:100])
         self.assertTrue(said.endswith(b"3000000"), said[-100:])
-        said = self.body("/live/refuse", *expects, sent=BODY)
+        said = self.body("/live/deny", *expects, sent=BODY)
         self.assertTrue(said.startswith(b"HTTP/2 403 "), said[:100])
 
     def test_a_body_that_is_not_wanted_is_answered_all_the_same(self) -> None:
         for _ in range(5):
-            said = self.body(
-                "/live/refuse", "--upload-file", "-", "--write-out", "|%{http_code}", sent=bytes(20_000_000)
-            )
-            self.assertTrue(said.endswith(b"This is not for you.\n|403"), said)
+            said = self.body("/live/deny", "--upload-file", "-", "--write-out", "|%{http_code}", sent=bytes(20_000_000))
+            self.assertEqual(said, b"not for you|403")
 
     def test_hints_come_first(self) -> None:
         said = self.body("/live/hints", "--include")
         self.assertTrue(said.startswith(b"HTTP/2 103 "), said[:100])
-        self.assertIn(b"\r\nlink: </style.css>; rel=preload\r\n\r\nHTTP/2 200 ", said)
+        self.assertIn(b"\r\nlink: </a.css>; rel=preload\r\n\r\nHTTP/2 200 ", said)
         self.assertTrue(said.endswith(b"hinted"))
 
 
@@ -87,13 +85,13 @@ class FrameTests(UnitTestCase):
         client.socket.sendall(headers(1, block((b"x-sum", b"5"), (b"content-length", b"9"))))
         client.until(lambda: response.complete)
         self.assertEqual(bytes(response.body), b"quackduck!")
-        self.assertEqual(response.trailers, [(b"x-sum", b"5"), (b"x-size", b"10")])
+        self.assertEqual(response.trailers, [(b"x-sum", b"5")])
 
     def test_a_response_that_breaks_off_is_reset(self) -> None:
         client = self.greeted(_server())
         client.socket.sendall(post(1, b"/live/cut"))
         client.until(lambda: client.response(1).resets)
-        self.assertEqual(bytes(client.response(1).body), b"a part")
+        self.assertEqual(bytes(client.response(1).body), b"part")
         self.assertEqual((client.response(1).complete, client.response(1).resets), (False, [Code.INTERNAL_ERROR]))
 
     def fill(self, client: SocketClient, stream: int) -> int:
@@ -120,7 +118,7 @@ class FrameTests(UnitTestCase):
     def test_what_nobody_takes_stays_with_the_client_and_holds_up_nobody(self) -> None:
         server = _server()
         client = self.greeted(server)
-        self.assertEqual(_curl(server, "/live/count", "--upload-file", "-", sent=BODY).stdout, b"3000000")
+        self.assertEqual(_curl(server, "/live/sink", "--upload-file", "-", sent=BODY).stdout, b"3000000")
         memory = _memory(server)
         sent = 0
         for stream in range(1, 100, 2):
@@ -130,7 +128,7 @@ class FrameTests(UnitTestCase):
         self.assertLessEqual(sent, 5 * 1024 * 1024)
         self.assertLess(_memory(server) - memory, 16 * 1024 * 1024)
         # Another connection goes on, and so does this one when they are taken.
-        self.assertEqual(_curl(server, "/live/count", "--upload-file", "-", sent=BODY).stdout, b"3000000")
+        self.assertEqual(_curl(server, "/live/sink", "--upload-file", "-", sent=BODY).stdout, b"3000000")
         self.assertEqual(_curl(server, "/live/release").stdout, b"50")
         client.until(lambda: client.granted(0) > 500_000)
         for stream in range(1, 100, 2):
@@ -154,11 +152,11 @@ class FrameTests(UnitTestCase):
         self.addCleanup(server.close)
         server.start()
         client = self.greeted(server)
-        client.socket.sendall(connect(1, b"/live/echo") + data(1, b"quack"))
+        client.socket.sendall(connect(1, b"/live/tunnel") + data(1, b"quack"))
         client.until(lambda: client.response(1).body == b"quack")
         server.send_signal(signal.SIGTERM)
         client.until(lambda: client.response(1).complete)
-        self.assertEqual((bytes(client.response(1).body), client.goaways[0][1]), (b"quackbye", Code.NO_ERROR))
+        self.assertEqual((bytes(client.response(1).body), client.goaways[0][1]), (b"quackBYE", Code.NO_ERROR))
         client.socket.sendall(data(1, b"thanks", end=True))
         client.until(lambda: False)
         self.assertTrue(client.closed)
@@ -249,7 +247,7 @@ class LibraryTests(UnitTestCase):
 
     def test_another_protocol_is_spoken_on_a_stream(self) -> None:
         client = self.client()
-        stream = client.connect(b"/live/echo")
+        stream = client.connect(b"/live/tunnel")
         client.until(lambda: stream in client.status)
         self.assertEqual(client.status[stream], 200)
         client.send(stream, b"quack")
@@ -262,7 +260,7 @@ class LibraryTests(UnitTestCase):
 
     def test_much_goes_through_several_at_once(self) -> None:
         client = self.client()
-        streams = [client.connect(b"/live/echo") for _ in range(4)]
+        streams = [client.connect(b"/live/tunnel") for _ in range(4)]
         for start in range(0, len(BODY), 100_000):
             for stream in streams:
                 client.send(stream, BODY[start : start + 100_000])
@@ -270,13 +268,13 @@ class LibraryTests(UnitTestCase):
             client.h2.end_stream(stream)
         client.flush()
         client.until(lambda: client.ended == set(streams))
-        self.assertEqual([client.body[stream] == BODY for stream in streams], [True] * 4)
+        self.assertEqual([client.body[stream] == BODY + b"END" for stream in streams], [True] * 4)
         self.assertEqual((client.cut, self.open()), ({}, 0))
 
     def test_one_that_is_not_spoken_is_refused(self) -> None:
         client = self.client()
         for path, protocol in (
-            (b"/live/echo", b"connect-udp"),
+            (b"/live/tunnel", b"connect-udp"),
             (b"/hello", b"websocket"),
             (b"/live/hints", b"websocket"),
         ):
@@ -286,7 +284,7 @@ class LibraryTests(UnitTestCase):
 
     def test_a_client_that_is_gone_is_noticed(self) -> None:
         client = self.client()
-        first, second = client.connect(b"/live/echo"), client.connect(b"/live/echo")
+        first, second = client.connect(b"/live/tunnel"), client.connect(b"/live/tunnel")
         client.until(lambda: {first, second} <= client.status.keys())
         self.assertEqual(self.open(), 2)
         client.h2.reset_stream(first)

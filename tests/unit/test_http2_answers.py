@@ -8,6 +8,7 @@ from duck_tx.http.response import ResponseError, serialise, status_line
 from tests.unit.http2_client import Client
 from tests.unit.http2_frames import Code, Setting, request
 from tests.unit.http2_live import LiveCase
+from tests.unit.logged import logged_lines
 
 HINT = (b"Link", b"</style.css>; rel=preload")
 
@@ -107,6 +108,17 @@ class TrailerTests(AnswerCase):
         asked.finish()
         client.settle()
         self.assertEqual((client.response(1).trailers, client.response(1).complete), (None, True))
+
+    def test_what_cannot_be_sent_is_left_out_and_logged(self) -> None:
+        client = self.started()
+        asked = self.asked(client)
+        asked.write(b"quack")
+        asked.trailers = [(b"x sum", b"5")]
+        with logged_lines() as lines:
+            asked.finish()
+        client.settle()
+        self.assertEqual((client.response(1).trailers, client.response(1).complete), (None, True))
+        self.assertEqual(lines, ["GET /live/: no trailers are sent: header name b'x sum' is not a token"])
 
     def test_long_ones_are_continued(self) -> None:
         client = self.started()

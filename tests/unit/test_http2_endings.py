@@ -18,8 +18,9 @@ from tests.unit.http2_frames import (
     ping,
     post,
     request,
+    reset,
 )
-from tests.unit.wire_case import Hello
+from tests.unit.wire_case import Hello, Waiting
 
 
 class DrainTests(Http2Case):
@@ -200,3 +201,19 @@ class LogTests(Http2Case):
         client.start()
         client.send(request(1, b"/a"), request(3, b"/b", method=b"HEAD"), ping(), request(5, b"/c"))
         self.assertEqual(logged, [(b"GET", b"/a", 200, 13), (b"HEAD", b"/b", 200, 0), (b"GET", b"/c", 200, 13)])
+
+    def test_one_that_its_client_breaks_off_is_logged_as_far_as_it_went(self) -> None:
+        logged: list[tuple[int, int]] = []
+
+        def log(request: Any) -> None:
+            logged.append((request.code, request.sentLength))
+
+        resource = Waiting()
+        site = Http2Site(resource, reactor=self.clock, limits=Limits(), seconds=self.clock.seconds, log=log)
+        client = Client(site, self.clock)
+        client.start()
+        client.send(request(1), request(3))
+        resource.requests[0].write(b"data: 1\n\n")
+        client.settle()
+        client.send(reset(1), reset(3))
+        self.assertEqual(logged, [(200, 9)])

@@ -201,10 +201,11 @@ class TalkingTests(LiveCase):
         self.assertFalse(tunnel.backlogged)
         tunnel.write(bytes(100_000))
         self.assertEqual((tunnel.backlogged, end.told), (True, ["blocked"]))
+        self.assertLess(tunnel.taken, 100_000)
         client.grant(0, 200_000)
         client.grant(1, 200_000)
         self.assertEqual((tunnel.backlogged, end.told), (False, ["blocked", "unblocked"]))
-        self.assertEqual(len(client.response(1).body), 200_000)
+        self.assertEqual((tunnel.taken, len(client.response(1).body)), (200_000, 200_000))
 
     def test_more_than_the_window_ends_the_stream(self) -> None:
         self.site.http2 = Http2Limits(stream_window=70_000)
@@ -282,14 +283,16 @@ class ClosingTests(LiveCase):
         self.assertEqual((end.told, client.response(1).complete, client.resets), (["ended", "lost"], True, {}))
 
     def test_it_may_be_cut(self) -> None:
-        client = self.started()
-        tunnel, end = self.opened(client)
-        tunnel.abort()
-        self.assertEqual(end.told, [])
-        tunnel.abort()
-        client.settle()
-        self.assertEqual((end.told, client.resets), (["lost"], {1: [Code.CANCEL]}))
-        self.proves_alive(client)
+        for name in ("abort", "hang_up"):
+            client = self.started()
+            tunnel, end = self.opened(client)
+            cut = getattr(tunnel, name)
+            cut()
+            self.assertEqual(end.told, [])
+            cut()
+            client.settle()
+            self.assertEqual((end.told, client.resets), (["lost"], {1: [Code.CANCEL]}))
+            self.proves_alive(client)
 
     def test_a_client_that_resets_or_leaves_is_lost(self) -> None:
         client = self.started()

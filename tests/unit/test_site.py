@@ -60,6 +60,21 @@ class FieldTests(WireCase):
         self.connect(site).send(GET * 2, b"NONSENSE\r\n\r\n")
         self.assertEqual(logged, [(200, 13)] * 2)
 
+    def test_one_that_breaks_off_is_logged_as_far_as_it_went(self) -> None:
+        logged: list[tuple[int, int]] = []
+        resource = Waiting()
+        site = Site(resource, reactor=self.clock, log=lambda request: logged.append((request.code, request.sentLength)))
+        streamed, unanswered = self.connect(site), self.connect(site)
+        streamed.send(GET)
+        unanswered.send(GET)
+        resource.requests[0].setResponseCode(203)
+        resource.requests[0].write(b"data: 1\n\n")
+        self.assertEqual(logged, [])
+        streamed.lose()
+        unanswered.lose()
+        self.assertEqual(logged, [(203, 9)])
+        self.assertEqual(site.answered, 1)
+
 
 class TimerTests(WireCase):
     def test_there_is_no_timer_without_connections(self) -> None:

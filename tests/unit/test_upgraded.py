@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -125,6 +126,22 @@ class PaceTests(UpgradedCase):
         self.unblock()
         self.assertFalse(end.tunnel.backlogged)
         self.assertEqual(end.told, ["blocked", "unblocked"])
+
+    def test_what_the_system_holds_for_the_client_is_not_taken_yet(self) -> None:
+        end = self.open()
+        end.tunnel.write(b"duck")
+        before = end.tunnel.taken
+        ours, theirs = socket.socketpair()
+        self.addCleanup(theirs.close)
+        wire: Any = self.connection.wire
+        wire.fileno = ours.fileno
+        self.assertEqual(end.tunnel.taken, before)
+        ours.send(b"duck")
+        self.assertLess(end.tunnel.taken, before)
+        theirs.recv(10)
+        self.assertEqual(end.tunnel.taken, before)
+        ours.close()
+        self.assertEqual(end.tunnel.taken, before)
 
     def test_what_comes_is_heard_while_the_client_does_not_read(self) -> None:
         end = self.open()

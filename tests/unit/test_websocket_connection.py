@@ -79,7 +79,7 @@ class ClosingTests(WebSocketCase):
         self.assertEqual(talk.echo.ends, [(4000, "gone")])
         self.assertEqual((talk.said.close_code, talk.said.close_reason), (4000, ""))
         self.assertTrue(talk.tunnel.closed)
-        self.assertFalse(talk.tunnel.aborted)
+        self.assertFalse(talk.tunnel.over)
         talk.tunnel.lose()
         self.assertEqual(len(talk.echo.ends), 1)
 
@@ -87,9 +87,9 @@ class ClosingTests(WebSocketCase):
         talk = self.talk(close_timeout=5)
         talk.send(close(1000))
         talk.wait(4)
-        self.assertFalse(talk.tunnel.aborted)
+        self.assertFalse(talk.tunnel.over)
         talk.wait(1)
-        self.assertTrue(talk.tunnel.aborted)
+        self.assertTrue(talk.tunnel.hung_up)
 
     def test_our_close_waits_for_the_clients(self) -> None:
         talk = self.talk()
@@ -106,9 +106,21 @@ class ClosingTests(WebSocketCase):
         talk.socket.close()
         talk.send(text("wait"), ping())
         talk.wait(3)
-        self.assertTrue(talk.tunnel.aborted)
+        self.assertTrue(talk.tunnel.hung_up)
         self.assertEqual(talk.echo.ends, [(1000, "")])
         self.assertEqual(len(talk.said.frames), 1)
+
+    def test_a_client_that_still_takes_what_was_sent_before_a_close_is_waited_for(self) -> None:
+        talk = self.talk(close_timeout=3)
+        talk.socket.send_bytes(bytes(1_000_000))
+        talk.socket.close()
+        for _ in range(4):
+            talk.tunnel.taken += 3_001
+            talk.wait(3)
+        self.assertFalse(talk.tunnel.over)
+        talk.tunnel.taken += 3_000
+        talk.wait(3)
+        self.assertTrue(talk.tunnel.hung_up)
 
     def test_messages_behind_our_close_are_left_out(self) -> None:
         talk = self.talk()

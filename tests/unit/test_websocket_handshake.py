@@ -160,5 +160,5 @@ class OriginTests(HandshakeCase):
 
 class LimitTests(WebSocketCase):
     def test_the_defaults_are_those_of_the_settings(self) -> None:
-        for name in WebSocketLimits.__slots__:
-            self.assertEqual(getattr(WebSocketLimits(), name), getattr(WebSocketSettings(), name), name)
+        self.assertEqual(WebSocketLimits.of(WebSocketSettings()), WebSocketLimits())
+        self.assertEqual(WebSocketLimits.of(WebSocketSettings(max_queue=7)), WebSocketLimits(max_queue=7))

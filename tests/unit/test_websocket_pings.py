@@ -42,7 +42,7 @@ class PingTests(WebSocketCase):
         self.assertEqual(talk.echo.ends, [(1011, "no answer to a ping")])
         self.assertEqual(talk.said.close_code, 1011)
         talk.wait(5)
-        self.assertTrue(talk.tunnel.aborted)
+        self.assertTrue(talk.tunnel.hung_up)
 
     def test_a_client_that_speaks_is_not_pinged(self) -> None:
         talk = self.talk(ping_interval=20)

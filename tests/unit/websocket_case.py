@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from duck_tx.http.limits import Limits
 from duck_tx.http.tunnel import TunnelEnd
 from duck_tx.websocket.connection import WebSocket
 from duck_tx.websocket.handshake import examine
@@ -30,8 +31,10 @@ class MemoryTunnel:
     """A tunnel whose client has all that was written, and reads it when the test says so.
 
     :ivar written: what was written, in one piece for each write.
+    :ivar taken: how much of it the client's system has.
     :ivar flowing: it is read.
     :ivar closed: our side has said that it is done.
+    :ivar hung_up: it was ended behind what was written.
     :ivar aborted: it was cut.
     """
 
@@ -40,9 +43,10 @@ class MemoryTunnel:
         self.end = end
         self.written: list[bytes] = []
         self.backlogged = False
+        self.taken = 0
         self.deadline = NEVER
         self.flowing = True
-        self.closed = self.aborted = self.over = False
+        self.closed = self.hung_up = self.aborted = self.over = False
 
     def write(self, data: bytes) -> None:
         assert not self.closed, "written behind the end"
@@ -57,6 +61,10 @@ class MemoryTunnel:
 
     def close(self) -> None:
         self.closed = True
+
+    def hang_up(self) -> None:
+        self.hung_up = True
+        self.lose()
 
     def abort(self) -> None:
         self.aborted = True
@@ -98,7 +106,7 @@ class MemoryRequest:
         upgrade: bytes = b"websocket",
         host: bytes = b"duck.example",
     ) -> None:
-        self.site = SimpleNamespace(seconds=clock.seconds)
+        self.site = SimpleNamespace(seconds=clock.seconds, limits=Limits(write_min_rate=1000))
         self.raw_headers = list(fields)
         self.method = method
         self.upgrade = upgrade
