@@ -342,6 +342,8 @@ class MicroApp:
             # What else there is belongs to the site of these settings.
             "https.force": False,
             "gateway.enabled": False,
+            "gateway.addr": None,
+            "gateway.external": False,
             "automations.enabled": False,
             "proxy.routes": (),
             "sidecars": (),

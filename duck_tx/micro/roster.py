@@ -104,14 +104,14 @@ class Roster:
             services.insert(tree.secure.certificates, "certificates", before=place)
         return app
 
-    def _wanted(self) -> dict[str, Endpoint]:
+    def _wanted(self) -> Iterator[tuple[str, Endpoint]]:
         """Who wants which port so far."""
-        others = {_WHOSE[name]: each for name, each in endpoints(self._tree.settings).items()}
-        return others | {
-            f"the micro app {app.spec.name}": app.spec.endpoint(key)
-            for key, app in self._apps.items()
-            if app.server is not None
-        }
+        for name, endpoint in endpoints(self._tree.settings).items():
+            yield _WHOSE[name], endpoint
+        for key, app in self._apps.items():
+            if app.server is not None:
+                # Several may be called the same.
+                yield f"the micro app {app.spec.name}", app.spec.endpoint(key)
 
     def check(self) -> None:
         """Look whether they can be handed to workers, where there are some.

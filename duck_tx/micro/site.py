@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -16,45 +16,20 @@ from duck_tx.errors import ApplicationError
 from duck_tx.gateway.application import ApplicationService
 from duck_tx.gateway.django import allowed_hosts, close_connections
 from duck_tx.gateway.service import DEFAULT_THREADS
+from duck_tx.house import House
 from duck_tx.http.leaf import LeafResource, streams
 from duck_tx.http.request import Request
 from duck_tx.http.router import Router
-from duck_tx.http.service import Listener, ServerService
+from duck_tx.http.service import ServerService
 from duck_tx.http.site import Site
 from duck_tx.micro.spec import MicroSpec
-from duck_tx.process.inherited import Sockets
 from duck_tx.promise import follow, settled
 from duck_tx.proxy.resource import ReverseProxy
-from duck_tx.settings import Settings
 
 if TYPE_CHECKING:
     from duck_tx.gateway.asgi.service import AsgiService
 
-__all__ = ["Farewell", "House", "MicroSite"]
-
-
-class House(Protocol):
-    """The process that serves, as far as micro apps know it."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def reactor(self) -> Any: ...
-    @property
-    def sockets(self) -> Sockets: ...
-    @property
-    def is_worker(self) -> bool: ...
-    def is_development(self) -> bool: ...
-    def patience(self) -> float: ...
-    def make_site(
-        self,
-        resource: IResource,
-        *,
-        logs: bool,
-        secure: bool = False,
-        hsts: Callable[[], bytes | None] | None = None,
-    ) -> Site: ...
-    def listener(self, site: Site) -> Listener: ...
+__all__ = ["Farewell", "MicroSite"]
 
 
 class MicroSite(Service):
@@ -120,7 +95,7 @@ class MicroSite(Service):
                 house.settings.gateway,
                 spec.target,
                 spec.name,
-                limits=WebSocketLimits(**{name: getattr(websocket, name) for name in WebSocketLimits.__slots__}),
+                limits=WebSocketLimits.of(websocket),
                 is_allowed_host=allowed_hosts() if websocket.check_origin else None,
                 close_connections=close_connections,
             )
@@ -185,7 +160,9 @@ class MicroSite(Service):
     @property
     def is_up(self) -> bool:
         """Whether its own port accepts connections; of one that is mounted, whether it answers."""
-        return self.server.listening if self.server is not None else bool(self.running)
+        if self.server is not None:
+            return self.server.listening
+        return bool(self.running) and (self.resource is not self._standing or self._standing.target is not None)
 
     @property
     def port(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -70,15 +70,16 @@ class MicroSpec:
         return Endpoint((key,), self.addr, self.port, self.uses_ipv6, f"port= in {self.name}()")
 
 
-def check_port(wanted: Endpoint, who: str, others: Mapping[str, Endpoint]) -> None:
+def check_port(wanted: Endpoint, who: str, others: Iterable[tuple[str, Endpoint]]) -> None:
     """See that nobody else in this server wants the same port.
 
-    :param others: what they want, by who they are.
+    :param others: who they are, and what they want; two may have the same name.
     :raises PortError: naming both.
     """
-    for other, endpoint in others.items():
+    for other, endpoint in others:
         if overlap(wanted, endpoint):
+            options = ", or ".join(dict.fromkeys((wanted.option, endpoint.option)))
             raise PortError(
                 f"port {wanted.port} is wanted by two: {who} ({wanted.addr}) and {other} ({endpoint.addr}). Give one of"
-                f" them another: {wanted.option}, or {endpoint.option}."
+                f" them another: {options}."
             )

@@ -14,9 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from duck_tx.settings.routes import faults
-from duck_tx.settings.schema import AcmeSettings, Settings
+from duck_tx.settings.schema import AcmeSettings, ServerSettings, Settings
 from duck_tx.settings.sections.bounds import YEAR
 from duck_tx.settings.toml import toml_value
+
+_LONGEST_PATH = 107
+"""What Linux takes (``unix(7)``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +166,47 @@ def _address(settings: Settings) -> str | None:
         return "there is no address of that server; give gateway.addr" if gateway.external else None
     if not gateway.enabled:
         return "there is no application to be at an address; turn gateway.enabled on"
-    if not gateway.addr.startswith("unix:") and not 0 < int(gateway.addr.rpartition(":")[2]) <= 65535:
+    if gateway.addr.startswith("unix:"):
+        path = gateway.addr.removeprefix("unix:")
+        if len(path) > _LONGEST_PATH or ":" in path or path.endswith("/"):
+            return f"a socket's path has {_LONGEST_PATH} characters at most, no colon, and a name at its end"
+        return None
+    if not 0 < int(gateway.addr.rpartition(":")[2]) <= 65535:
         return "there is no such port; give one from 1 to 65535"
+    return None
+
+
+def _own_port(settings: Settings) -> str | None:
+    gateway, server, https = settings.gateway, settings.server, settings.https
+    if gateway.addr is None or gateway.addr.startswith("unix:"):
+        return None
+    host, _, port = gateway.addr.rpartition(":")
+    own = [server.port, https.redirect_port] if https.is_on and https.force else [server.port]
+    if int(port) not in own or not _is_own(host.strip("[]"), server, asks=gateway.external):
+        return None
+    if gateway.external:
+        return "this server would ask itself there; give the address of the other one"
+    return "the application cannot have a port that the server itself has; give it another"
+
+
+def _is_own(host: str, server: ServerSettings, *, asks: bool) -> bool:
+    """Whether this server, as far as can be told without asking for names, is at ``host`` too.
+
+    :param asks: a connection is made to ``host``; otherwise it is bound.
+    """
+    addr = ("::1" if server.uses_ipv6 else "127.0.0.1") if server.addr == "localhost" else server.addr
+    host = "127.0.0.1" if host == "localhost" else host
+    if addr not in ("0.0.0.0", "::"):
+        return host == addr
+    if ":" in host and addr == "0.0.0.0":
+        return False
+    return not asks or host == "::1" or host.startswith("127.")
+
+
+def _only_asgi(settings: Settings) -> str | None:
+    gateway = settings.gateway
+    if gateway.asgi_only and gateway.wsgi is not None and gateway.asgi is None:
+        return "nothing is called through WSGI then; name an application with gateway.asgi, or leave one of the two out"
     return None
 
 
@@ -205,6 +247,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("server.domain", "https.acme.email", "https.acme.names"), _acme_names),
     Rule(("https.acme.names",), _wildcards),
     Rule(("gateway.enabled", "gateway.addr", "gateway.external"), _address),
+    Rule(("server.port", "gateway.addr"), _own_port),
+    Rule(("gateway.wsgi", "gateway.asgi", "gateway.asgi_only"), _only_asgi),
     Rule(("gateway.response_memory", "gateway.response_spool"), _response),
     Rule(("sidecars",), _sidecars),
 )

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-__all__ = ["start_haproxy", "start_nginx"]
+__all__ = ["program", "start_haproxy", "start_nginx"]
 
 _NGINX = """\
 daemon off;
@@ -52,7 +52,7 @@ listen all
 """
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """The path of a program; Debian has these where only root looks."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if found is None:
@@ -64,7 +64,7 @@ def start_nginx(directory: Path, socket: Path, upstream: int) -> subprocess.Pope
     """An nginx that forwards what comes on a Unix socket to a port."""
     file = directory / "nginx.conf"
     file.write_text(_NGINX.format(directory=directory, socket=socket, upstream=upstream))
-    command = [_program("nginx"), "-p", str(directory), "-e", "stderr", "-c", str(file)]
+    command = [program("nginx"), "-p", str(directory), "-e", "stderr", "-c", str(file)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -72,5 +72,5 @@ def start_haproxy(directory: Path, socket: Path, upstream: int) -> subprocess.Po
     """A haproxy that does the same."""
     file = directory / "haproxy.cfg"
     file.write_text(_HAPROXY.format(socket=socket, upstream=upstream))
-    command = [_program("haproxy"), "-db", "-q", "-f", str(file)]
+    command = [program("haproxy"), "-db", "-q", "-f", str(file)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -14,6 +14,7 @@ from duck_tx.settings.toml import toml_value
 _CHOSEN: dict[str, st.SearchStrategy[Any]] = {
     "automations.modules": st.lists(st.sampled_from(["mysite.jobs", "café.automations"])),
     "server.addr": st.sampled_from(["localhost", "127.0.0.1", "example.com"]),
+    "server.port": st.integers(9000, 65535),
     "server.preload": st.just(False),
     "server.uses_ipv6": st.just(False),
     "server.domain": st.sampled_from(["example.com", "[::1]", "xn--bcher-kva.example"]),
@@ -21,6 +22,7 @@ _CHOSEN: dict[str, st.SearchStrategy[Any]] = {
     "gateway.external": st.just(False),
     "gateway.enabled": st.just(True),
     "gateway.asgi": st.sampled_from(["mysite.asgi:application", "a:b.c"]),
+    "gateway.asgi_only": st.just(False),
     "gateway.asgi_paths": st.lists(st.sampled_from(["/events/", "/a%20b"])),
     "gateway.django_settings": st.sampled_from(["mysite.settings", "café.settings"]),
     "gateway.wsgi": st.sampled_from(["mysite.wsgi:application", "a:b.c"]),

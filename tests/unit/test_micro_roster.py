@@ -41,8 +41,8 @@ class RosterTests(UnitTestCase):
         self.assertEqual(
             self.names(tree),
             [
-                "checks", "signals", "access log", "django", "automations", "micro-localhost-8080",
-                "micro app at /api/", "server", "micro apps", "metadata", "hooks",
+                "checks", "signals", "access log", "django", "garbage collector", "automations",
+                "micro-localhost-8080", "micro app at /api/", "server", "micro apps", "metadata", "hooks",
             ],
         )  # fmt: skip
         self.assertEqual(tree.microapps and list(tree.microapps.ports), ["micro-localhost-8080"])

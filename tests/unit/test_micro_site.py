@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 
+from duck_tx.errors import ApplicationError
 from duck_tx.http.leaf import LeafResource, streams
 from duck_tx.http.request import Request
 from duck_tx.micro.site import Farewell, MicroSite
@@ -54,6 +55,11 @@ class MicroSiteTests(WireCase):
         Deferred.fromCoroutine(app.stopService())
         self.assertFalse(app.is_up)
         self.assertEqual(self.asked(app), b"HTTP/1.1 503 Service Unavailable")
+
+    def test_what_could_not_start_is_not_up(self) -> None:
+        app = self.app(kind="asgi", target=hello)
+        self.failureResultOf(Deferred.fromCoroutine(app.startService()), ApplicationError)
+        self.assertFalse(app.is_up)
 
     def test_a_resource_of_twisted_s_is_as_it_is(self) -> None:
         root = Resource()

@@ -42,7 +42,7 @@ class PortTests(UnitTestCase):
     def test_two_who_want_one_port_are_named_with_what_sets_it(self) -> None:
         other = Endpoint(("server",), "localhost", 8080, False, "--port")
         with self.assertRaises(PortError) as caught:
-            check_port(spec().endpoint("key"), "the micro app Hello", {"the server of the App": other})
+            check_port(spec().endpoint("key"), "the micro app Hello", [("the server of the App", other)])
         self.assertEqual(
             str(caught.exception),
             "port 8080 is wanted by two: the micro app Hello (localhost) and the server of the App (localhost). Give"
@@ -50,10 +50,15 @@ class PortTests(UnitTestCase):
         )
 
     def test_other_ports_and_addresses_are_no_clash(self) -> None:
-        others = {
-            "one": Endpoint((), "localhost", 8081, False, "--port"),
-            "two": Endpoint((), "127.0.0.2", 8080, False, "--port"),
-            "three": Endpoint((), "::1", 8080, True, "--port"),
-        }
+        others = [
+            ("one", Endpoint((), "localhost", 8081, False, "--port")),
+            ("two", Endpoint((), "127.0.0.2", 8080, False, "--port")),
+            ("three", Endpoint((), "::1", 8080, True, "--port")),
+        ]
         check_port(spec().endpoint("key"), "it", others)
-        check_port(spec(port=0).endpoint("key"), "it", {"other": Endpoint((), "localhost", 0, False, "--port")})
+        check_port(spec(port=0).endpoint("key"), "it", [("other", Endpoint((), "localhost", 0, False, "--port"))])
+
+    def test_what_sets_both_ports_is_said_once(self) -> None:
+        with self.assertRaises(PortError) as caught:
+            check_port(spec().endpoint("key"), "the micro app Hello", [("the micro app Hello", spec().endpoint("2"))])
+        self.assertTrue(str(caught.exception).endswith(" Give one of them another: port= in Hello()."))

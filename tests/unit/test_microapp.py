@@ -112,7 +112,7 @@ class AloneTests(_Case):
         self.assertIn("choose another with port= in MicroApp().", str(caught.exception))
 
     async def test_what_the_settings_say_of_another_site_is_not_for_it(self) -> None:
-        base = self.settings(wsgi="no.such:application")
+        base = self.settings(wsgi="no.such:application", addr="127.0.0.1:9", external=True)
         settings = override(
             base,
             {
@@ -210,6 +210,10 @@ class InAnAppTests(_Case):
             Hello(addr="127.0.0.1", port=port, parent_app=app)
         with self.assertRaisesRegex(PortError, r"the micro app MicroApp"):
             Hello(addr="0.0.0.0", port=port, parent_app=app)
+        # One more that is called the same.
+        MicroApp(port=0, parent_app=app, wsgi=place)
+        with self.assertRaisesRegex(PortError, r"the micro app MicroApp"):
+            Hello(port=port, parent_app=app)
 
     async def test_one_that_cannot_start_lets_nothing_start(self) -> None:
         app = self.app()
@@ -305,7 +309,7 @@ class MountedTests(_Case):
         app = self.app(settings=self.settings(wsgi="tests.integration.gated:application"))
         MicroApp(parent_app=app, wsgi=place, prefix="/api/")
         table: list[tuple[str, dict[str, Any]]] = [
-            ("cannot be mounted: something is mounted at b'/api/' already", {"prefix": "/api"}),
+            ("cannot be mounted: something is mounted at /api/ already", {"prefix": "/api"}),
             ("leave addr, port, domain, uses_ipv6 and enable_https out", {"prefix": "/a/", "port": 9000}),
             ("prefix = '/' would leave nothing for the App's own site", {"prefix": "/"}),
             ("prefix = 'a': give a path that begins with a slash", {"prefix": "a"}),

@@ -87,7 +87,7 @@ class RouteSettingsTests(UnitTestCase):
             self.assertTrue(
                 problem.startswith(f'proxy.routes = ["{text}"] (--upstream): not accepted; give a'), problem
             )
-            self.assertTrue(problem.endswith("or of PREFIX=URL"), problem)
+            self.assertTrue(problem.endswith("in a variable or an option also PREFIX=URL"), problem)
 
     def test_a_wrong_key_is_told_with_what_it_accepts(self) -> None:
         for line, said in (

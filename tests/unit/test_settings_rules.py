@@ -179,8 +179,46 @@ class RuleTests(UnitTestCase):
         self.assertEqual(reasons(external=True), ["there is no address of that server; give gateway.addr"])
         for addr in ("127.0.0.1:0", "127.0.0.1:65536"):
             self.assertEqual(reasons(addr=addr), ["there is no such port; give one from 1 to 65535"])
+        for path, count in (("/" + "x" * 106, 0), ("/" + "x" * 107, 1), ("/run/x:y", 1), ("/run/x/", 1)):
+            self.assertEqual(len(reasons(addr=f"unix:{path}")), count, path)
         [reason] = reasons(addr="127.0.0.1:8001", enabled=False)
         self.assertIn("there is no application to be at an address", reason)
+
+    def test_that_address_is_not_the_server_s_own(self) -> None:
+        def reasons(where: str, *, external: bool = False, https: HttpsSettings | None = None, **server: Any) -> int:
+            gateway = GatewaySettings(addr=where, external=external)
+            return len(
+                self.reasons(Settings(gateway=gateway, server=ServerSettings(**server), https=https or HttpsSettings()))
+            )
+
+        taken: list[tuple[str, dict[str, Any]]] = [
+            ("127.0.0.1:8000", {}),
+            ("localhost:8000", {"addr": "127.0.0.1"}),
+            ("[::1]:8000", {"uses_ipv6": True}),
+            ("127.0.0.2:8000", {"addr": "0.0.0.0"}),
+            ("[::1]:8000", {"addr": "::"}),
+        ]
+        for where, own in taken:
+            self.assertEqual((reasons(where, **own), reasons(where, external=True, **own)), (1, 1), where)
+        self.assertEqual(reasons("192.0.2.1:8000", addr="0.0.0.0"), 1)
+        self.assertEqual(reasons("127.0.0.1:80", https=HttpsSettings(enabled=True, force=True, redirect_port=80)), 1)
+        free: list[tuple[str, dict[str, Any]]] = [
+            ("127.0.0.1:8001", {}),
+            ("127.0.0.2:8000", {}),
+            ("[::1]:8000", {"addr": "0.0.0.0"}),
+            ("127.0.0.1:80", {}),
+            ("unix:/run/x", {}),
+        ]
+        for where, own in free:
+            self.assertEqual((reasons(where, **own), reasons(where, external=True, **own)), (0, 0), where)
+        self.assertEqual(reasons("192.0.2.1:8000", external=True, addr="0.0.0.0"), 0)
+
+    def test_asgi_alone_has_no_use_for_a_wsgi_application(self) -> None:
+        [reason] = self.reasons(Settings(gateway=GatewaySettings(asgi_only=True, wsgi="site.wsgi:application")))
+        self.assertIn("nothing is called through WSGI", reason)
+        both = GatewaySettings(asgi_only=True, wsgi="site.wsgi:application", asgi="site.asgi:application")
+        self.assertEqual(self.reasons(Settings(gateway=both)), [])
+        self.assertEqual(self.reasons(Settings(gateway=GatewaySettings(asgi_only=True))), [])
 
     def test_a_list_may_have_several_things_wrong(self) -> None:
         route = RouteSettings(upstreams=("http://a:0", "http://a:0"))

@@ -26,7 +26,7 @@ class ProxySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             description="What other servers answer, by path and host; a route at / takes the place of the application.",
             extra={
                 "accepted": 'a list of tables, [[proxy.routes]] or [{prefix = "/api", upstreams ='
-                ' ["http://127.0.0.1:9000"]}], or of PREFIX=URL'
+                ' ["http://127.0.0.1:9000"]}]; in a variable or an option also PREFIX=URL'
             },
         ),
     ] = ()

@@ -28,7 +28,8 @@ class WebSocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     max_queue: Annotated[
         int,
         Meta(
-            description="How much may wait for a client that does not read (else 1013); one message may always wait.",
+            description="How much may wait for a client that does not read; the message that comes when it is more is"
+            " one too many (1013).",
             ge=0,
             le=GIB,
             extra=BYTES,
