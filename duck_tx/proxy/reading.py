@@ -65,6 +65,10 @@ class Reading(Protocol):
         """Cut the connection."""
         raise NotImplementedError
 
+    def acknowledge(self) -> None:
+        """Tell the server's system now that what it has sent is here."""
+        raise NotImplementedError
+
     def dataReceived(self, data: bytes) -> None:
         state = self.state
         try:
@@ -99,6 +103,7 @@ class Reading(Protocol):
                 raise BadAnswer("the head of its response is too large")
             if end < 4:
                 self._buffer = buffer
+                self.acknowledge()
                 return
             self._buffer = b""
             head = reader.read_head(buffer[:end], bodyless=self._bodyless)
@@ -148,6 +153,7 @@ class Reading(Protocol):
         else:
             self.state = State.CLOSE
         self._heard()
+        self.acknowledge()
         asker.answered(head, rest, whole=False)
         if self.state == State.CHUNKS and self._reader is not None and self._reader.complete:
             self._end_chunks()

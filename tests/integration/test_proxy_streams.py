@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import replace
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 import trustme
 from OpenSSL import SSL, crypto
@@ -18,7 +20,7 @@ from zope.interface import implementer
 from duck_tx.https.context import Policy, server_context
 from duck_tx.proxy.tls import ClientTLS
 from tests.authority import issue, root_file
-from tests.integration.far_server import CLOSE, HALF_CLOSE
+from tests.integration.far_server import CLOSE, HALF_CLOSE, FarConnection
 from tests.integration.test_proxy import LIMITS, OK, ProxyTestCase, get, response
 
 MUCH = 4_000_000
@@ -91,6 +93,26 @@ class BodyTests(ProxyTestCase):
         self.assertTrue(came.startswith(hints + b"HTTP/1.1 200 OK\r\n"), came)
         self.assertIn(b"\r\nTrailer: X-Sum\r\n", came)
         self.assertTrue(came.endswith(b"\r\n\r\n" + body), came)
+
+    async def test_a_server_that_sends_head_and_body_apart_is_not_kept_waiting_between_them(self) -> None:
+        def answer(connection: FarConnection, head: bytes) -> None:
+            # As most servers for development have it: the second piece waits until the first is acknowledged.
+            connection.transport.setTcpNoDelay(False)
+            connection.play(response(b"Content-Length: 5"), b"hello")
+
+        self.far.answer = answer
+        client = await self.connect()
+        took = inf
+        for _ in range(3):
+            began = monotonic()
+            for _ in range(60):
+                client.received = b""
+                client.send(get(b"/row"))
+                await client.until(b"hello")
+            took = min(took, monotonic() - began)
+        # After the first few, the system waits for 40 ms with each.
+        self.assertLess(took, 1.5)
+        self.assertEqual(len(self.far.connections), 1)
 
     async def test_a_server_that_is_not_there_is_answered_for_with_502(self) -> None:
         await self.far.stop()
