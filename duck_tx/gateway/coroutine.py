@@ -166,7 +166,7 @@ async def _send(reactor: Any, request: Request, response: Any) -> None:
 
 
 async def _until_farewell(site: Site, pumping: Deferred[None]) -> None:
-    """Nothing but a stop of the server ends a stream of events, and whoever reads it comes again."""
+    """Wait for the end of a stream of events, to which a stop of the server may put it."""
     is_over = False
 
     def end() -> None:
@@ -174,10 +174,7 @@ async def _until_farewell(site: Site, pumping: Deferred[None]) -> None:
         is_over = True
         pumping.cancel()
 
-    site.farewells.add(end)
-    if site.draining:
-        # All others have been told before it began.
-        end()
+    site.end_at_farewell(end)
     try:
         await pumping
     except CancelledError:

@@ -142,14 +142,10 @@ class ResponseStream:
             self._request.write(b"")
         self._request.registerProducer(self, True)
         if not self._gone and _EVENTS in b"\r\n" + block.lines.lower():
-            site = self._request.site
-            site.farewells.add(self._say_farewell)
-            if site.draining:
-                # All others have been told before it began.
-                self._say_farewell()
+            self._request.site.end_at_farewell(self._say_farewell)
 
     def _say_farewell(self) -> None:
-        """Nothing but a stop of the server ends a stream of events, and whoever reads it comes again."""
+        """The server stops, which alone ends a stream of events."""
         if not self._gone:
             self._flush()
         if not self._gone:

@@ -284,6 +284,14 @@ class Site(server.Site):
             gone.callback(None)
         return gone
 
+    def end_at_farewell(self, end: Callable[[], object]) -> None:
+        """Have ``end`` called when those who are connected are to go, for an answer that has no end of its own, such as
+        a stream of events; whoever reads that comes again.  Taken back by ``farewells.discard``."""
+        self.farewells.add(end)
+        if self.draining:
+            # All others have been told before this one began.
+            end()
+
     def _bid_farewell(self) -> None:
         farewells, self.farewells = self.farewells, set()
         for each in farewells:

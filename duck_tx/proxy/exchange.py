@@ -182,7 +182,8 @@ class Exchange:
         if not self._is_over:
             request.registerProducer(self, True)
             if head.length is None and is_events(head.fields):
-                self._await_farewell()
+                self._is_endless = True
+                request.site.end_at_farewell(self._say_farewell)
 
     def _view(self) -> View:
         server, route = self._server, self.resource.route
@@ -236,16 +237,8 @@ class Exchange:
 
     # The end.
 
-    def _await_farewell(self) -> None:
-        """Nothing but a stop of this server ends a stream of events, and whoever reads it comes again."""
-        self._is_endless = True
-        site = self.request.site
-        site.farewells.add(self._say_farewell)
-        if site.draining:
-            # All others have been told before it began.
-            self._say_farewell()
-
     def _say_farewell(self) -> None:
+        """This server stops, which alone ends a stream of events."""
         if not self._is_over:
             self._drop_upload()
             self._let_go()

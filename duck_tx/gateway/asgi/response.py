@@ -188,7 +188,7 @@ class Response:
             self._request.cut()
 
     def _say_farewell(self) -> None:
-        """Nothing but a stop of the server ends a stream of events, and whoever reads it comes again."""
+        """The server stops, which alone ends a stream of events."""
         if not self._is_over:
             self._finish()
             self._ended()
@@ -224,13 +224,10 @@ class Response:
             request.finish()
             self._leave_out(body)
             return
-        if self._is_endless:
-            request.site.farewells.add(self._say_farewell)
         request.registerProducer(self, True)
         self._write(body)
-        if self._is_endless and request.site.draining:
-            # All others have been told before it began.
-            self._say_farewell()
+        if self._is_endless and not self._is_over:
+            request.site.end_at_farewell(self._say_farewell)
 
     def _write(self, data: bytes) -> None:
         if not self._is_over:
