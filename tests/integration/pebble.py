@@ -27,16 +27,24 @@ from urllib.request import urlopen
 
 import trustme
 
-__all__ = ["Pebble", "free_port"]
+__all__ = ["Pebble", "free_port", "free_ports"]
 
 START_TIMEOUT = 20.0
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody had a moment ago."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port of 127.0.0.1 that nobody has at this moment."""
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Several, no two of them the same: the system may well give one again that has just been let go."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [int(each.getsockname()[1]) for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
 
 
 class Pebble:
@@ -62,7 +70,7 @@ class Pebble:
         nonce_reject: int = 0,
     ) -> None:
         self._root = Path(mkdtemp(prefix="duck-pebble-"))
-        self._port, self._desk, self._names, self._names_desk = (free_port() for _ in range(4))
+        self._port, self._desk, self._names, self._names_desk = free_ports(4)
         self._environ = {
             **os.environ,
             "PEBBLE_VA_NOSLEEP": "1",

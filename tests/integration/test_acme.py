@@ -11,7 +11,7 @@ from twisted.internet.threads import deferToThread
 
 from duck_tx.https.acme.plan import Backoff
 from tests.integration.acme_case import AcmeCase
-from tests.integration.pebble import free_port
+from tests.integration.pebble import free_port, free_ports
 from tests.unit.logged import logged_lines
 
 KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
@@ -183,7 +183,8 @@ class RefusalTests(AcmeCase):
         self.assertEqual(sum("refused" in line for line in lines), 1, lines)
 
     async def test_names_that_nobody_answers_for_are_told_with_what_the_authority_says(self) -> None:
-        authority = self.authority(tls_port=free_port(), http_port=free_port())
+        tls_port, http_port = free_ports(2)
+        authority = self.authority(tls_port=tls_port, http_port=http_port)
         service = self.service(authority)
         with logged_lines() as lines:
             service.startService()
@@ -197,7 +198,8 @@ class RefusalTests(AcmeCase):
         self.assertEqual(self.loads, [])
 
     async def test_too_many_refusals_are_not_repeated_by_a_restart(self) -> None:
-        authority = self.authority(tls_port=free_port(), http_port=free_port())
+        tls_port, http_port = free_ports(2)
+        authority = self.authority(tls_port=tls_port, http_port=http_port)
         few = Backoff(base=0.1, cap=0.1, per_hour=2)
         for _ in range(3):
             service = self.service(authority, backoff=few, challenge="http-01")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.https_server import HttpsCase, HttpsServer, serve_https
-from tests.integration.pebble import Pebble, free_port
+from tests.integration.pebble import Pebble, free_ports
 
 _SERVING = re.compile(r"acme/live/example\.org/fullchain\.pem: serving the certificate for example\.org,")
 
@@ -17,7 +17,7 @@ _SERVING = re.compile(r"acme/live/example\.org/fullchain\.pem: serving the certi
 class AcmeServerTests(HttpsCase):
     def start(self, challenge: str, *options: str, **authority: Any) -> tuple[HttpsServer, Path]:
         """A server that asks an authority of the test's, and a file with the root of that."""
-        port, redirect_port = free_port(), free_port()
+        port, redirect_port = free_ports(2)
         pebble = Pebble(http_port=redirect_port, tls_port=port, **authority)
         self.addCleanup(pebble.close)
         pebble.start()

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from tests.authority import issue
 from tests.integration.https_server import LOCAL, HttpsCase, HttpsServer, serve_https
-from tests.integration.pebble import Pebble, free_port
+from tests.integration.pebble import Pebble, free_port, free_ports
 from tests.integration.server import wait_until
 
 _PROCESSES = ("--processes", "--workers", "2")
@@ -68,7 +68,7 @@ class WorkersHttpsTests(HttpsCase):
 
     def issued(self, challenge: str, *options: str) -> None:
         """Start, with an authority that looks at the ports, until all show its certificate."""
-        port, redirect_port = free_port(), free_port()
+        port, redirect_port = free_ports(2)
         pebble = Pebble(http_port=redirect_port, tls_port=port)
         self.addCleanup(pebble.close)
         pebble.start()
