@@ -95,6 +95,7 @@ class EndTests(UnitTestCase):
 
     def test_a_client_that_does_not_read_what_is_pushed_is_closed_as_too_slow(self) -> None:
         client = self.client("/pushy", receive_buffer=65_536)
+        shared().wait_for("closed: 1013 ")
         client.until(lambda: client.close_code is not None)
         self.assertEqual(client.close_code, 1013)
         self.assertTrue(all(frame.payload == bytes(PIECE) for frame in client.frames[:-1]))
